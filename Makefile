@@ -42,21 +42,22 @@ lint: $(VENV)/installed-test
 bench: $(VENV)/installed-bench
 	$(BIN)/python -m bench
 
-$(BIN)/python:
+$(VENV)/created:
 	@test -n "$(PYTHON)" || { echo "chainrule needs Python 3.11 or newer and found none:" \
 		"install one, then: make PYTHON=/path/to/python3 demo" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "chainrule needs" \
 		"Python 3.11 or newer, and '$(PYTHON)' is not: make PYTHON=/path/to/python3 demo" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make virtual" \
 		"environments: install its venv module (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
 
-$(VENV)/installed: $(SOURCES) | $(BIN)/python
+$(VENV)/installed: $(SOURCES) | $(VENV)/created
 	@echo "installing chainrule into $(VENV) (a minute the first time)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/installed-test: $(SOURCES) tests/requirements-torch.txt | $(BIN)/python
+$(VENV)/installed-test: $(SOURCES) tests/requirements-torch.txt | $(VENV)/created
 	@echo "installing chainrule and its test libraries into $(VENV) (some minutes the first time)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \

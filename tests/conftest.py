@@ -16,13 +16,6 @@ hypothesis.settings.register_profile("chainrule", derandomize=True, deadline=Non
 hypothesis.settings.load_profile("chainrule")
 
 
-def pytest_report_header() -> str:
-    """Say which engine the run tests, since that is an environment variable away."""
-    from chainrule import engine
-
-    return f"chainrule engine: {'compiled' if engine.compiled else 'pure Python'}"
-
-
 def pytest_sessionstart() -> None:
     """Refuse to start in CI with something missing that would turn tests into skips."""
     if not os.environ.get("CI"):
