@@ -1,0 +1,83 @@
+"""The package works without each optional library, and `import chainrule` loads nothing heavy."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+# What a person may not have. Cython is needed to build, never to run, compiled or not.
+OPTIONAL = ["matplotlib", "llvmlite", "torch", "sklearn", "pandas", "IPython", "jax", "Cython", "cython"]
+
+# What `import chainrule` must not load: each costs more than the package itself.
+HEAVY = {
+    "matplotlib",
+    "llvmlite",
+    "torch",
+    "sklearn",
+    "pandas",
+    "IPython",
+    "jax",
+    "Cython",
+    "rich",
+    "graphviz",
+    "safetensors",
+    "csv",
+    "html",
+    "tempfile",
+    "subprocess",
+}
+
+BLOCK = """
+import sys
+
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == {blocked!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}} (blocked by a test)", name=name)
+
+sys.meta_path.insert(0, Block())
+"""
+
+USE = """
+import chainrule as cr
+from chainrule import engine, nn, losses, optim, training, views, cli
+
+a = cr.Value(2.0)
+loss = cr.tanh(a * 3.0 - 5.0) ** 2
+loss.backward()
+assert abs(a.grad - 1.9191206837) < 1e-9, a.grad
+assert "digraph" in cr.draw_dot(loss).source
+"""
+
+
+def run_python(program: str, pure: bool) -> subprocess.CompletedProcess[str]:
+    """Run a program in a fresh interpreter, on the pure engine or on whichever is built."""
+    environment = {name: value for name, value in os.environ.items() if name != "CHAINRULE_PURE"}
+    if pure:
+        environment["CHAINRULE_PURE"] = "1"
+    return subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("pure", [False, True], ids=["built", "pure"])
+@pytest.mark.parametrize("library", OPTIONAL)
+def test_works_without(library: str, pure: bool) -> None:
+    done = run_python(BLOCK.format(blocked=library) + USE, pure)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_block_blocks() -> None:
+    done = run_python(BLOCK.format(blocked="numpy") + "import numpy", pure=False)
+    assert "blocked by a test" in done.stderr
+
+
+@pytest.mark.parametrize("pure", [False, True], ids=["built", "pure"])
+def test_import_is_light(pure: bool) -> None:
+    done = run_python("import sys, chainrule; print(*sys.modules)", pure)
+    assert done.returncode == 0, done.stderr
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    assert loaded & HEAVY == set()
