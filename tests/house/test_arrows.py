@@ -14,9 +14,8 @@ ROOT = Path(__file__).parents[2] / "src" / "chainrule"
 # Who may import whom when a module is imported. `errors` stands below everything.
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
-    "ieee": {"errors"},
-    "ops": {"errors", "ieee"},
-    "engine": {"errors", "ieee", "ops"},
+    "ops": {"errors"},
+    "engine": {"errors", "ops"},
     "graph": {"errors", "engine", "ops"},
     "functions": {"errors", "ops", "engine"},
     "losses": {"errors", "engine", "functions", "ops"},
