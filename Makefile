@@ -49,7 +49,7 @@ $(VENV)/created:
 		"Python 3.11 or newer, and '$(PYTHON)' is not: make PYTHON=/path/to/python3 demo" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make virtual" \
 		"environments: install its venv module (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
-	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
 $(VENV)/installed: $(SOURCES) | $(VENV)/created

@@ -36,10 +36,18 @@ def test_ci_ends_as_make_test_ends(tmp_path: Path, status: int) -> None:
     assert (done.returncode, done.stdout) == (status, "make test CI=1\n")
 
 
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """A folder with the Makefile, a source of every kind, and nothing built."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ["pyproject.toml", "setup.py", "src/chainrule/engine.py", "src/chainrule/views.py"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Call make on a copy of the Makefile in an otherwise bare folder."""
-    shutil.copy(ROOT / "Makefile", folder)
-    shutil.copy(ROOT / "pyproject.toml", folder)
+    """Call make in a folder, free of the make that may be running these tests."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     return subprocess.run(
         ["make", *arguments],
@@ -51,29 +59,49 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_old_python_is_refused_by_name(tmp_path: Path) -> None:
-    old = fake_program(tmp_path, "old-python", "exit 1")
-    done = make(tmp_path, "demo", f"PYTHON={old}")
+def test_old_python_is_refused_by_name(bare: Path) -> None:
+    old = fake_program(bare, "old-python", "exit 1")
+    done = make(bare, "demo", f"PYTHON={old}")
     assert done.returncode
     assert f"needs Python 3.11 or newer, and '{old}' is not" in done.stderr
-    assert not (tmp_path / ".venv").exists()
+    assert not (bare / ".venv").exists()
 
 
-def test_missing_python_is_said(tmp_path: Path) -> None:
-    done = make(tmp_path, "demo", "PYTHON=")
+def test_missing_python_is_said(bare: Path) -> None:
+    done = make(bare, "demo", "PYTHON=")
     assert done.returncode
     assert "needs Python 3.11 or newer and found none" in done.stderr
 
 
-def test_missing_venv_module_is_said(tmp_path: Path) -> None:
-    bare = fake_program(tmp_path, "bare-python", 'case "$2" in *venv*) exit 1;; esac')
-    done = make(tmp_path, "demo", f"PYTHON={bare}")
+def test_missing_venv_module_is_said(bare: Path) -> None:
+    bare = fake_program(bare, "bare-python", 'case "$2" in *venv*) exit 1;; esac')
+    done = make(bare, "demo", f"PYTHON={bare}")
     assert done.returncode
     assert "apt install python3-venv" in done.stderr
 
 
-def test_a_bare_make_lists_the_targets(tmp_path: Path) -> None:
-    done = make(tmp_path)
+def test_a_bare_make_lists_the_targets(bare: Path) -> None:
+    done = make(bare)
     assert done.returncode == 0
     for target in ("demo", "test", "check", "bench"):
         assert f"make {target} " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("changed", "installs_again"),
+    [
+        ("pyproject.toml", True),
+        ("setup.py", True),
+        ("src/chainrule/engine.py", True),
+        ("src/chainrule/views.py", False),
+    ],
+)
+def test_a_changed_source_is_built_again(bare: Path, changed: str, installs_again: bool) -> None:
+    (bare / ".venv").mkdir()
+    for name in ("created", "installed"):
+        (bare / ".venv" / name).touch()
+    for path in bare.rglob("*.*"):
+        os.utime(path, (1e9, 1e9))
+    assert "pip install" not in make(bare, "--dry-run", "demo").stdout
+    (bare / changed).touch()
+    assert ("pip install" in make(bare, "--dry-run", "demo").stdout) == installs_again
