@@ -74,8 +74,8 @@ def test_missing_python_is_said(bare: Path) -> None:
 
 
 def test_missing_venv_module_is_said(bare: Path) -> None:
-    bare = fake_program(bare, "bare-python", 'case "$2" in *venv*) exit 1;; esac')
-    done = make(bare, "demo", f"PYTHON={bare}")
+    without_venv = fake_program(bare, "bare-python", 'case "$2" in *venv*) exit 1;; esac')
+    done = make(bare, "demo", f"PYTHON={without_venv}")
     assert done.returncode
     assert "apt install python3-venv" in done.stderr
 
