@@ -1,0 +1,7 @@
+"""`python -m bench`: the eager measurements."""
+
+import sys
+
+from bench.eager import main
+
+sys.exit(main())

@@ -1,0 +1,175 @@
+"""Runs each measurement in a process of its own; the processes take turns, so that ratios hold in one run."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKER = (sys.executable, "-m", "bench.worker")
+# Losses and gradients of one step on two engines may differ by rounding alone.
+TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A ratio to state against another row, with the figure to reach where there is one."""
+
+    base: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @property
+    def slower_is_above(self) -> bool:
+        """Whether the ratio is this row's time over the base's (a cost) or the inverse (a speed-up)."""
+        return self.at_most is not None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table before it is measured: a job in a process of its own."""
+
+    key: str
+    title: str
+    job: str
+    peer: str = ""
+    comparisons: tuple[Comparison, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    learns: bool = True  # whether the step updates the parameters, so that its losses are worth following
+
+
+@dataclass
+class Timing:
+    """What a row gave: seconds a step in each round, or the reason why there are none."""
+
+    row: Row
+    seconds: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    gradient: list[float] = field(default_factory=list)
+    missing: str = ""
+    wrong: str = ""
+
+    @property
+    def median(self) -> float:
+        """Median over the rounds, in seconds."""
+        return statistics.median(self.seconds)
+
+    @property
+    def minimum(self) -> float:
+        """The fastest round, in seconds."""
+        return min(self.seconds)
+
+
+class Worker:
+    """A process that holds one job and takes a turn when it is told to."""
+
+    def __init__(self, row: Row, checked: int) -> None:
+        self.timing = Timing(row)
+        self.complaints = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            [*WORKER, row.job, str(checked if row.learns else 1)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.complaints,
+            text=True,
+            env={**os.environ, **row.environment},
+        )
+        ready = self._answer()
+        self.timing.missing = ready.get("missing", "")
+        self.timing.losses = ready.get("losses", [])
+        self.timing.gradient = ready.get("gradient", [])
+
+    def _answer(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if line:
+            return dict(json.loads(line))
+        self.process.wait()
+        self.complaints.seek(0)
+        last = self.complaints.read().strip().splitlines()[-1:]
+        return {"missing": f"the process ended: {' '.join(last)}"}
+
+    def take_turn(self, seconds: float) -> None:
+        """Time the step for `seconds` and note its mean."""
+        assert self.process.stdin is not None
+        if self.timing.missing:
+            return
+        print(seconds, file=self.process.stdin, flush=True)
+        answer = self._answer()
+        if "missing" in answer:
+            self.timing.missing = answer["missing"]
+        else:
+            self.timing.seconds.append(statistics.mean(answer["ns"]) / 1e9)
+
+    def close(self) -> None:
+        """End the process; it stops when its input ends."""
+        self.process.communicate()
+        self.complaints.close()
+
+
+def time_rows(rows: Sequence[Row], rounds: int, seconds: float, checked: int) -> list[Timing]:
+    """Time the rows in turns (A B C A B C ...), `rounds` turns each of at least `seconds` and one step.
+
+    The first `checked` losses of each row are noted before its first turn.
+    """
+    workers = [Worker(row, checked) for row in rows]
+    try:
+        for _ in range(rounds):
+            for worker in workers:
+                worker.take_turn(seconds)
+    finally:
+        for worker in workers:
+            worker.close()
+    return [worker.timing for worker in workers]
+
+
+def measure(name: str, size: int) -> dict[str, Any]:
+    """One measurement of memory or scale in a fresh process; {"missing": reason} where it cannot be made."""
+    done = subprocess.run(
+        [*WORKER, name, str(size)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        return {"missing": "the process ended: " + done.stderr.strip().splitlines()[-1]}
+    return dict(json.loads(done.stdout))
+
+
+def check_against(timing: Timing, losses: Sequence[float], gradient: Sequence[float]) -> None:
+    """Note on the timing when its first losses or its gradient are not those expected."""
+    for step, (ours, theirs) in enumerate(zip(timing.losses, losses, strict=False)):
+        if not abs(ours - theirs) <= TOLERANCE * abs(theirs):
+            timing.wrong = f"loss {ours!r} at step {step}, expected {theirs!r}"
+            return
+    scale = max(map(abs, gradient), default=0.0)
+    for index, (ours, theirs) in enumerate(zip(timing.gradient, gradient, strict=True)):
+        if not abs(ours - theirs) <= TOLERANCE * scale:
+            timing.wrong = f"gradient {ours!r} at parameter {index}, expected {theirs!r}"
+            return
+
+
+def ratio(comparison: Comparison, timing: Timing, base: Timing) -> tuple[float, float]:
+    """Median over the rounds of the ratio within a round, and the ratio of the minima."""
+    over, under = (timing, base) if comparison.slower_is_above else (base, timing)
+    by_round = [a / b for a, b in zip(over.seconds, under.seconds, strict=True)]
+    return statistics.median(by_round), over.minimum / under.minimum
+
+
+def reached(comparison: Comparison, value: float) -> bool | None:
+    """Whether the figure to reach is reached; None where there is none."""
+    if comparison.at_least is not None:
+        return value >= comparison.at_least
+    if comparison.at_most is not None:
+        return value <= comparison.at_most
+    return None

@@ -1,0 +1,151 @@
+"""Turns measured rows into one table, as text for a terminal and as Markdown for RESULTS.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bench.harness import Comparison, Timing, ratio, reached
+from bench.rows import Measured
+
+HEADINGS = ("", "figure", "ratio: median of rounds (of minima)", "to reach", "reached")
+# Resident memory is counted in pages and the allocator keeps a few: growth below this is none.
+STEADY_BYTES = 4 * 2**20
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the table, all of it text, and the numbers behind it."""
+
+    key: str
+    title: str
+    figure: str
+    ratios: str = ""
+    goal: str = ""
+    reached: str = ""
+    numbers: Mapping[str, Any] | None = None
+
+    @property
+    def cells(self) -> tuple[str, str, str, str, str]:
+        """The line as the columns of the table."""
+        return self.title, self.figure, self.ratios, self.goal, self.reached
+
+
+def _verdict(outcomes: Sequence[bool | None]) -> str:
+    decided = [outcome for outcome in outcomes if outcome is not None]
+    return ("yes" if all(decided) else "NO") if decided else ""
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds * 1e3:.3g} ms" if seconds < 0.1 else f"{seconds * 1e3:.0f} ms"
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _ratio_text(comparison: Comparison, values: tuple[float, float]) -> str:
+    median, minimum = map(_short, values)
+    name = comparison.base.partition(".")[2]
+    if comparison.slower_is_above:
+        return f"{median} times the {name} ({minimum})"
+    return f"{median}× {name} ({minimum}×)"
+
+
+def _goal_text(comparison: Comparison) -> str:
+    if comparison.at_least is not None:
+        return f"≥ {comparison.at_least:g}×"
+    return f"≤ {comparison.at_most:g} times" if comparison.at_most is not None else ""
+
+
+def timed_line(timing: Timing, timings: Mapping[str, Timing], versions: Mapping[str, str]) -> Line:
+    """The line of a timed row: its time a step and its ratios to the rows that were measured with it."""
+    row = timing.row
+    title = f"{row.title} ({row.peer} {versions[row.peer]})" if row.peer in versions else row.title
+    goals = "; ".join(filter(None, map(_goal_text, row.comparisons)))
+    if timing.missing:
+        return Line(row.key, title, f"missing: {timing.missing}", goal=goals)
+    if timing.wrong:
+        return Line(row.key, title, f"WRONG: {timing.wrong}", goal=goals, reached="NO")
+    texts, outcomes = [], []
+    for comparison in row.comparisons:
+        base = timings.get(comparison.base)
+        if base is not None and base.seconds:
+            values = ratio(comparison, timing, base)
+            texts.append(_ratio_text(comparison, values))
+            outcomes.append(reached(comparison, values[0]))
+    return Line(
+        row.key,
+        title,
+        f"{_duration(timing.median)} (min {_duration(timing.minimum)})",
+        "; ".join(texts),
+        goals,
+        _verdict(outcomes),
+        {"seconds": timing.seconds, "losses": timing.losses},
+    )
+
+
+def measured_line(row: Measured, size: int, figures: Mapping[str, Any]) -> Line:
+    """The line of a measurement of memory or scale."""
+    if "missing" in figures:
+        return Line(row.key, row.title, f"missing: {figures['missing']}")
+    numbers = {"size": size, **figures}
+    if "traced" in figures:
+        figure = f"{figures['traced']:.1f} B (resident, over {size:,}: {figures['resident']:.1f} B)"
+        if row.peer:
+            return Line(row.key, row.title, figure, numbers=numbers)
+        verdict = _verdict([round(figures["traced"]) <= 96])
+        return Line(row.key, row.title, figure, "", "≤ 96 B", verdict, numbers)
+    if "build" in figures:
+        phases = [f"{phase} {figures[phase]:.1f}" for phase in ("build", "backward", "free")]
+        total = sum(figures[phase] for phase in ("build", "backward", "free"))
+        figure = f"{' + '.join(phases)} = {total:.1f} ns a node"
+        return Line(row.key, row.title, figure, numbers=numbers)
+    grown = figures["after"] - figures["before"]
+    figure = f"{grown / 2**20:+.1f} MiB resident, {figures['ns']:.0f} ns a node"
+    title = f"{size:,} nodes {row.title}"
+    return Line(row.key, title, figure, "", "+0 MiB", _verdict([grown <= STEADY_BYTES]), numbers)
+
+
+def text_table(sections: Sequence[tuple[str, Sequence[Line]]]) -> str:
+    """The table for a terminal, columns aligned."""
+    lines = [line for _, section in sections for line in section]
+    widths = [
+        max(len(row[i]) for row in [HEADINGS, *(line.cells for line in lines)]) for i in range(len(HEADINGS))
+    ]
+
+    def render(cells: Sequence[str]) -> str:
+        return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+    out = [render(HEADINGS)]
+    for title, section in sections:
+        out += ["", title, *(render(line.cells) for line in section)]
+    return "\n".join(out)
+
+
+def markdown(facts: Mapping[str, str], sections: Sequence[tuple[str, Sequence[Line]]]) -> str:
+    """RESULTS.md: where and how it was measured, then every row."""
+    out = ["# Eager speed and memory, measured", ""]
+    out += [f"- {name}: {value}" for name, value in facts.items()]
+    out += [
+        "",
+        "Every row is a process of its own; the rows of a section take turns, and a ratio is taken within",
+        "a round. float64, one thread, garbage collector on. A step is forward, zero_grad, backward and",
+        "update unless the row says otherwise. Losses and gradients are compared to 1e-12 before timing.",
+        "",
+        "| " + " | ".join(HEADINGS) + " |",
+        "|" + "---|" * len(HEADINGS),
+    ]
+    for title, section in sections:
+        out.append(f"| **{title}** |" + " |" * (len(HEADINGS) - 1))
+        out += ["| " + " | ".join(line.cells) + " |" for line in section]
+    return "\n".join(out) + "\n"
+
+
+def as_json(facts: Mapping[str, str], sections: Sequence[tuple[str, Sequence[Line]]]) -> dict[str, Any]:
+    """The same as data: facts, and each line with its numbers."""
+    return {
+        "facts": dict(facts),
+        "rows": [asdict(line) for _, section in sections for line in section],
+    }
