@@ -52,7 +52,8 @@ def timed_section(rows: Sequence[Row], options: argparse.Namespace, failures: di
     for timing in timings.values():
         if timing.missing and timing.row.peer in failures:
             timing.missing = failures[timing.row.peer]
-        _check(timing, timings)
+        if not timing.missing:
+            _check(timing, timings)
     versions = machine.versions()
     return [timed_line(timing, timings, versions) for timing in timings.values()]
 

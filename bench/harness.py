@@ -73,7 +73,7 @@ class Worker:
 
     def __init__(self, row: Row, checked: int) -> None:
         self.timing = Timing(row)
-        self.complaints = tempfile.TemporaryFile("w+")
+        self.complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
         self.process = subprocess.Popen(
             [*WORKER, row.job, str(checked if row.learns else 1)],
             cwd=ROOT,
@@ -152,8 +152,11 @@ def check_against(timing: Timing, losses: Sequence[float], gradient: Sequence[fl
         if not abs(ours - theirs) <= TOLERANCE * abs(theirs):
             timing.wrong = f"loss {ours!r} at step {step}, expected {theirs!r}"
             return
+    if len(timing.gradient) != len(gradient):
+        timing.wrong = f"{len(timing.gradient)} gradients, expected {len(gradient)}"
+        return
     scale = max(map(abs, gradient), default=0.0)
-    for index, (ours, theirs) in enumerate(zip(timing.gradient, gradient, strict=True)):
+    for index, (ours, theirs) in enumerate(zip(timing.gradient, gradient, strict=False)):
         if not abs(ours - theirs) <= TOLERANCE * scale:
             timing.wrong = f"gradient {ours!r} at parameter {index}, expected {theirs!r}"
             return

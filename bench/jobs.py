@@ -191,7 +191,9 @@ def gpt_dot() -> Job:
     return Job(gpt_step.GptStep(model, update), gradient=gradient)
 
 
-JOBS: dict[str, Callable[[], Job]] = {
+Build = Callable[[], Job]
+
+JOBS: dict[str, Build] = {
     "demo.floats": demo_floats,
     "demo.micrograd": demo_micrograd,
     "demo.upstream": demo_upstream,
