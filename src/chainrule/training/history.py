@@ -1,0 +1,112 @@
+"""What happened in a training, epoch by epoch: losses, metrics, rate, gradient norms, time."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass
+class History:
+    """One entry per finished epoch in each list that was recorded; a list that was not recorded is empty.
+
+    Attributes:
+        epochs: the numbers of the epochs, from 1.
+        loss: mean loss over the training rows, each taken before the update that its batch made.
+        accuracy: share of right answers on the training rows, 0 to 1 (classifiers).
+        rmse: root of the mean squared error on the training rows, in the targets' unit (regressors).
+        val_loss: as `loss`, for the validation rows at the end of the epoch; so are the next two.
+        val_accuracy: see `accuracy`.
+        val_rmse: see `rmse`.
+        rate: the optimizer's learning rate in the epoch.
+        seconds: time since the start of the training, at the end of the epoch.
+        gradient_norm: for each layer, the length of its gradient vector, mean over the epoch's batches.
+        stopped: why the training ended before its last epoch; empty when it did not.
+        interrupted: whether a person stopped it (Ctrl-C).
+    """
+
+    epochs: list[int] = field(default_factory=list)
+    loss: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
+    rmse: list[float] = field(default_factory=list)
+    val_loss: list[float] = field(default_factory=list)
+    val_accuracy: list[float] = field(default_factory=list)
+    val_rmse: list[float] = field(default_factory=list)
+    rate: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    gradient_norm: dict[str, list[float]] = field(default_factory=dict)
+    stopped: str = ""
+    interrupted: bool = False
+
+    def __len__(self) -> int:
+        """Return the number of finished epochs."""
+        return len(self.epochs)
+
+    def __bool__(self) -> bool:
+        """Return True: a history is an answer even when no epoch was finished."""
+        return True
+
+    def append(self, logs: dict[str, float], gradient_norm: dict[str, float]) -> None:
+        """Add one finished epoch."""
+        self.epochs.append(len(self.epochs) + 1)
+        for name, number in logs.items():
+            getattr(self, name).append(number)
+        for layer, norm in gradient_norm.items():
+            self.gradient_norm.setdefault(layer, []).append(norm)
+
+    def recorded(self) -> dict[str, list[float]]:
+        """Return the lists that hold something, by name."""
+        lists = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NOT_CURVES}
+        return {name: numbers for name, numbers in lists.items() if numbers}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the history as plain JSON; nan and infinities become "nan", "inf" and "-inf"."""
+        return {
+            "epochs": self.epochs,
+            **{name: [_plain(number) for number in numbers] for name, numbers in self.recorded().items()},
+            "gradient_norm": {
+                layer: [_plain(norm) for norm in norms] for layer, norms in self.gradient_norm.items()
+            },
+            "stopped": self.stopped,
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Write `to_json()` to a file."""
+        Path(path).write_text(json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+    def plot(self) -> Axes:
+        """Draw the loss curves and return the matplotlib Axes; nothing is shown.
+
+        Raises:
+            MissingLibraryError: matplotlib is not installed.
+        """
+        from chainrule.views.plots import plot_history
+
+        return plot_history(self)
+
+    def __repr__(self) -> str:
+        if not self.epochs:
+            return f"History(no epoch finished{': ' + self.stopped if self.stopped else ''})"
+        ends = ", ".join(f"{name} {_short(numbers[-1])}" for name, numbers in self.recorded().items())
+        plural = "epoch" if len(self) == 1 else "epochs"
+        why = f"; stopped: {self.stopped}" if self.stopped else ""
+        return f"History({len(self)} {plural}: {ends}{why})"
+
+
+_NOT_CURVES = ("epochs", "gradient_norm", "stopped", "interrupted")
+
+
+def _plain(number: float) -> float | str:
+    if math.isfinite(number):
+        return number
+    return "nan" if math.isnan(number) else "inf" if number > 0 else "-inf"
+
+
+def _short(number: float) -> str:
+    return f"{number:.4g}"
