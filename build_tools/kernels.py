@@ -1,0 +1,193 @@
+"""Translate the op table's rows of fixed arity from Python to `_kernels.pxd`: inline C functions for the engine.
+
+The rows' own text is parsed, not run: what a rule may contain is exactly what this file can translate, and
+anything else stops the build with the place of the offending line.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from pathlib import Path
+
+MODULES = ("elementary", "transcendental", "activations", "reductions")
+C_API = """\
+from libc.stdlib cimport free, malloc
+
+cdef extern from "Python.h":
+    void PyObject_GC_Track(object)
+    void PyObject_GC_UnTrack(object)
+    int PyObject_GC_IsTracked(object)
+    int PyObject_GenericSetAttr(object, object, object) except -1
+"""
+DISPATCHERS = {
+    "unary_value": ("a", 1, 0),
+    "unary_slope": ("a, y", 1, 1),
+    "binary_value": ("a, b", 2, 0),
+    "left_slope": ("a, b, y", 2, 1),
+    "right_slope": ("a, b, y", 2, 2),
+}
+
+
+class UntranslatableRule(SyntaxError):
+    """A rule uses a construct outside the vocabulary of `chainrule.ops`."""
+
+
+class _Translate(ast.NodeTransformer):
+    """Rewrite a rule's expressions into Cython's C subset."""
+
+    def __init__(self, constants: dict[str, float], known: set[str], path: Path) -> None:
+        self.constants = constants
+        self.known = known
+        self.path = path
+
+    def refuse(self, node: ast.expr | ast.stmt, why: str) -> UntranslatableRule:
+        return UntranslatableRule(f"{self.path.name}:{node.lineno}: {why}: {ast.unparse(node)}")
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if node.id in self.constants:
+            return ast.Constant(self.constants[node.id])
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        if not isinstance(node.op, (ast.Add, ast.Sub, ast.Mult)):
+            raise self.refuse(node, "a rule divides and takes powers through `divide` and `power`")
+        self.generic_visit(node)
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        arguments = node.args
+        if isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "ieee":
+            if node.func.attr == "divide":
+                return ast.BinOp(arguments[0], ast.Div(), arguments[1])
+            return ast.Call(ast.Name(f"c_{node.func.attr}"), arguments, [])
+        name = ast.unparse(node.func)
+        if name == "pick":
+            return ast.IfExp(arguments[0], arguments[1], arguments[2])
+        if name == "abs":
+            return ast.Call(ast.Name("c_fabs"), arguments, [])
+        if name not in self.known:
+            raise self.refuse(node, "a rule calls only rows, `pick`, `abs` and `ieee` functions")
+        return ast.Call(ast.Name(name), arguments, [])
+
+
+def _op_decorator(function: ast.FunctionDef) -> ast.Call | None:
+    """Return the `@op(...)` call over a row's value, None for any other function."""
+    for decorator in function.decorator_list:
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "op":
+            return decorator
+    return None
+
+
+def _row_of_derivative(function: ast.FunctionDef) -> str | None:
+    """Return the name of the row whose derivative this function is."""
+    for decorator in function.decorator_list:
+        if isinstance(decorator, ast.Attribute) and decorator.attr == "derivative":
+            return ast.unparse(decorator.value)
+    return None
+
+
+def _arity(decorator: ast.Call) -> int | None:
+    for keyword in decorator.keywords:
+        if keyword.arg == "arity":
+            value: int | None = ast.literal_eval(keyword.value)
+            return value
+    return 1
+
+
+class Table:
+    """The rows as the parser sees them: order, arity, and the functions that belong to each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.arity: dict[str, int | None] = {}
+        self.derivatives: dict[str, list[str]] = {}
+        self.functions: list[tuple[ast.FunctionDef, Path]] = []
+        self.constants: dict[str, float] = {}
+        for path in (folder / f"{module}.py" for module in MODULES):
+            for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+                self._read(statement, path)
+
+    def _read(self, statement: ast.stmt, path: Path) -> None:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            try:
+                constant = ast.literal_eval(statement.value)
+            except ValueError:
+                return
+            if isinstance(constant, float):
+                self.constants[statement.targets[0].id] = constant
+        elif isinstance(statement, ast.FunctionDef):
+            decorator = _op_decorator(statement)
+            row = _row_of_derivative(statement)
+            if decorator is not None:
+                self.arity[statement.name] = _arity(decorator)
+                self.derivatives[statement.name] = []
+            elif row is not None:
+                self.derivatives[row].append(statement.name)
+            name = statement.name if decorator is not None else row
+            if name is not None and self.arity[name] is not None:
+                self.functions.append((statement, path))
+
+
+def _c_function(function: ast.FunctionDef, path: Path, table: Table) -> str:
+    """Return one row function as an inline C function in Cython."""
+    known = {name for name, arity in table.arity.items() if arity is not None}
+    translate = _Translate(table.constants, known, path)
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    lines = [ast.unparse(ast.fix_missing_locations(translate.visit(statement))) for statement in body]
+    arguments = ", ".join(f"double {argument.arg}" for argument in function.args.args)
+    text = "\n".join(lines).replace("\n", "\n    ")
+    return f"cdef inline double {function.name}({arguments}) noexcept nogil:\n    {text}\n"
+
+
+
+    arguments = ", ".join(f"double {argument.arg}" for argument in function.args.args)
+    return f"cdef double {function.name}({arguments}) noexcept nogil\n"
+
+
+def _dispatcher(name: str, table: Table) -> str:
+    """Return the function that chooses among the rows by code; the C compiler makes it a jump table."""
+    arguments, arity, place = DISPATCHERS[name]
+    typed = ", ".join(f"double {each}" for each in arguments.split(", "))
+    lines = [f"cdef inline double {name}(int code, {typed}) noexcept nogil:"]
+    for code, row in enumerate(table.arity, start=1):
+        if table.arity[row] == arity:
+            function = table.derivatives[row][place - 1] if place else row
+            lines.append(f"    if code == {code}:\n        return {function}({arguments})")
+    lines.append("    return 0.0\n")
+    return "\n".join(lines)
+
+
+def kernels_text(folder: Path) -> str:
+    """Return the text of `_kernels.pxd` for the op table in this folder (`src/chainrule/ops`)."""
+    table = Table(folder)
+    functions = sorted(
+        {
+            node.attr
+            for function, _ in table.functions
+            for node in ast.walk(function)
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "ieee"
+        }
+        - {"divide"}
+        | {"fabs"}
+    )
+    codes = ["    LEAF = 0", "    CUSTOM = -1"]
+    codes += [f"    ROWS = {len(table.arity)}"]
+    codes += [f"    {row.upper()} = {code}" for code, row in enumerate(table.arity, start=1)]
+    parts = [
+        "# Generated from chainrule/ops by build_tools/kernels.py; change the rows, not this file.",
+        "from libc.math cimport " + ", ".join(f"{name} as c_{name}" for name in functions) + "\n",
+        C_API,
+        "cdef enum Code:\n" + "\n".join(codes) + "\n",
+        *[_c_function(function, path, table) for function, path in table.functions],
+        *[_dispatcher(name, table) for name in DISPATCHERS],
+    ]
+    return "\n".join(parts)
+
+
+def source_hash(package: Path) -> str:
+    """Return the hash that `chainrule._choose_engine.source_hash` computes, without importing the package."""
+    digest = hashlib.sha256()
+    for path in [package / "engine.py", *sorted((package / "ops").glob("*.py"))]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,67 @@
+"""Automatic differentiation for scalar code: the public names of the package."""
+
+from chainrule._choose_engine import SlowEngineWarning, choose
+
+choose()
+
+from chainrule import errors
+from chainrule.engine import StaleGradientWarning, Value, no_grad
+from chainrule.functions import dot, logsumexp, mean, softmax, sum
+from chainrule.ops.activations import gelu, leaky_relu, relu, silu, softplus
+from chainrule.ops.elementary import exp, expm1, log, log1p, maximum, minimum, sqrt, where
+from chainrule.ops.transcendental import (
+    acos,
+    asin,
+    atan,
+    atan2,
+    cos,
+    cosh,
+    erf,
+    hypot,
+    sigmoid,
+    sin,
+    sinh,
+    tan,
+    tanh,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "SlowEngineWarning",
+    "StaleGradientWarning",
+    "Value",
+    "acos",
+    "asin",
+    "atan",
+    "atan2",
+    "cos",
+    "cosh",
+    "dot",
+    "erf",
+    "errors",
+    "exp",
+    "expm1",
+    "gelu",
+    "hypot",
+    "leaky_relu",
+    "log",
+    "log1p",
+    "logsumexp",
+    "maximum",
+    "mean",
+    "minimum",
+    "no_grad",
+    "relu",
+    "sigmoid",
+    "silu",
+    "sin",
+    "sinh",
+    "softmax",
+    "softplus",
+    "sqrt",
+    "sum",
+    "tan",
+    "tanh",
+    "where",
+]

@@ -1,0 +1,1256 @@
+"""Value, a number that remembers how it was made, and `backward()`, the chain rule in one loop.
+
+This file is ordinary Python. Where there is a C compiler, Cython compiles it as it stands (`compiled` tells
+which is running): the classes become C structures, and the ops come inline from `_kernels.pxd`, which is the
+table in `chainrule.ops` translated to C. The blocks under `cython.compiled` are the only places that differ.
+
+Read it in this order: Value's fields, the operators, how a node is made, `backward`, then the rest.
+"""
+
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Any
+
+try:
+    import cython
+except ImportError:
+    from chainrule import _cython_shim as cython
+
+from chainrule.errors import ArityError, GraphError, NumberError
+from chainrule.ops.row import BY_CODE, TABLE, Op, real_number
+
+if cython.compiled:
+    from cython.cimports.chainrule._kernels import (
+        Code,
+        PyObject_GC_IsTracked,
+        PyObject_GC_Track,
+        PyObject_GC_UnTrack,
+        PyObject_GenericSetAttr,
+        binary_value,
+        free,
+        left_slope,
+        malloc,
+        right_slope,
+        unary_slope,
+        unary_value,
+    )
+else:
+    from chainrule.ops.dispatch import (
+        Code,
+        binary_value,
+        left_slope,
+        right_slope,
+        unary_slope,
+        unary_value,
+    )
+
+compiled: bool = cython.compiled
+
+# What a node's `_flags` may hold.
+CONSTANT = cython.declare(cython.int, 1)  # stands for a plain number operand: receives no gradient
+RECEIVED = cython.declare(cython.int, 2)  # a leaf whose grad holds what a backward() added
+STALE = cython.declare(cython.int, 4)  # … and whose data has changed since
+CLOSURE = cython.declare(cython.int, 8)  # a `_backward` function was assigned
+INTEGER = cython.declare(cython.int, 16)  # the constant exponent was given as an integer
+TRACKED = cython.declare(cython.int, 32)  # known to Python's cycle collector
+
+# How many frees may nest before the rest is put off; deep chains would exhaust the C stack otherwise.
+FREE_DEPTH = cython.declare(cython.int, 100)
+_free_depth = cython.declare(cython.int, 0)
+_to_free: list[Any] = cython.declare(list, [])
+
+_open_no_grad = cython.declare(cython.int, 0)  # open no_grad blocks of all threads together
+_running_backward = cython.declare(cython.int, 0)  # backward() calls under way, nested ones included
+_backward_lock = threading.RLock()  # one backward at a time, so that shared leaves get every share
+
+
+class StaleGradientWarning(UserWarning):
+    """backward() added to gradients that an earlier backward() left and an update has used: no zero_grad()."""
+
+
+class _Thread(threading.local):
+    open_no_grad = 0
+
+
+_thread = _Thread()
+
+
+@cython.freelist(4096)
+@cython.final
+@cython.cclass
+class Operands:
+    """What a node of more than two operands, or of an op outside the table, keeps of them.
+
+    `items[i]` is the i-th operand, None where it is a plain number; `slopes[i]` is the local derivative
+    by it, or that number. `attributes` is what `Value._extra` holds otherwise.
+    """
+
+    items: list
+    slopes: cython.p_double
+    attributes: dict
+
+    def __dealloc__(self) -> None:
+        free(self.slopes)
+
+
+@cython.freelist(65536)
+@cython.cclass
+class Value:
+    """A float64 that records the op and the operands it was made from.
+
+    Args:
+        data: any real number (int, float, Fraction, numpy scalar, 0-d array), kept as float64.
+        _children: the operands, for an op of your own; then assign `_backward`.
+        _op: the name of that op.
+        label: a name for pictures and messages.
+
+    Raises:
+        NumberError: data is not a real number, or a child is not a Value.
+    """
+
+    _data: cython.double
+    _grad: cython.double
+    _left: Value | None
+    _right: Value | None
+    # ∂self/∂left and ∂self/∂right at the values of the forward pass; in place of a missing operand of a
+    # binary op stands the plain number that it was
+    _left_slope: cython.double
+    _right_slope: cython.double
+    _extra: object  # None, a dict of attributes (label, _backward, the user's own), or Operands
+    _waiting: cython.int  # during backward(): users of this node that have not given their share yet
+    _code: cython.short  # the op's code, Code.LEAF for a leaf, Code.CUSTOM for an op of the user's
+    _flags: cython.short
+
+    __array_priority__ = 1000  # numpy's scalars and arrays leave mixed arithmetic to Value
+
+    def __init__(
+        self,
+        data: Any,
+        _children: Iterable[Any] = (),
+        _op: str = "",
+        label: str = "",
+    ) -> None:
+        if not cython.compiled:
+            _blank(self)
+        self._data = real_number(data, "Value")
+        if type(self) is Value:
+            _untrack(self)
+        else:
+            self._flags = TRACKED
+        children = list(_children)
+        if children and _recording():
+            _make_custom(self, children)
+        if _op:
+            _attributes(self)["_op"] = str(_op)
+        if label:
+            self.label = label
+
+    @property
+    def data(self) -> float:
+        """The number itself. Assigning it changes this node only; what was computed from it stays."""
+        return self._data
+
+    @data.setter
+    def data(self, number: Any) -> None:
+        _set_data(self, number if isinstance(number, float) else real_number(number, "data"))
+
+    @property
+    def grad(self) -> float:
+        """∂root/∂self of the last backward(); a leaf's accumulates over calls until it is set to 0."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, number: Any) -> None:
+        self._grad = number if isinstance(number, float) else real_number(number, "grad")
+        if self._grad == 0.0:
+            self._flags &= ~(RECEIVED | STALE)
+
+    @property
+    def label(self) -> str:
+        """A name for pictures and messages, '' where none was given."""
+        attributes = _attributes_or_none(self)
+        return "" if attributes is None else attributes.get("label", "")
+
+    @label.setter
+    def label(self, text: str) -> None:
+        _attributes(self)["label"] = text
+
+    @property
+    def _prev(self) -> tuple[Value, ...]:
+        """The operands in order, with duplicates; a plain number appears as a Value without gradient."""
+        return tuple(_operands(self))
+
+    @property
+    def _op(self) -> str:
+        """What made this node: '' for a leaf, else the op's symbol."""
+        attributes = _attributes_or_none(self)
+        if attributes is not None and "_op" in attributes:
+            return str(attributes["_op"])
+        if self._code == Code.LEAF or self._code == Code.CUSTOM:
+            return ""
+        symbol = str(BY_CODE[self._code].symbol)
+        if not _has_constant_exponent(self):
+            return symbol
+        return symbol + (str(int(self._right_slope)) if self._flags & INTEGER else repr(self._right_slope))
+
+    @property
+    def _backward(self) -> Callable[[], None]:
+        """Add this node's share to the grad of each of its operands; assignable."""
+        if self._flags & CLOSURE:
+            function: Callable[[], None] = _attributes(self)["_backward"]
+            return function
+        return self._give_shares
+
+    @_backward.setter
+    def _backward(self, function: Callable[[], None]) -> None:
+        _attributes(self)["_backward"] = function
+        self._flags |= CLOSURE
+        _track(self)
+
+    def _give_shares(self) -> None:
+        operand: Value
+        for operand, slope in zip(_operands(self), local_derivatives(self), strict=True):
+            if not operand._flags & CONSTANT:
+                operand._grad += slope * self._grad
+
+    def backward(self) -> None:
+        """Fill `grad` on every node that this one depends on; this one's becomes 1.
+
+        Leaves accumulate over calls; interior nodes are computed afresh.
+
+        Raises:
+            GraphError: called, from inside a `_backward`, on a graph that is being differentiated.
+        """
+        stale: cython.int
+        with _backward_lock:
+            stale = _backpropagate(self)
+        if stale:
+            warnings.warn(
+                f"backward() added to the gradients of {stale} parameter{'s' if stale > 1 else ''} whose data "
+                "has changed since an earlier backward(): call zero_grad(), or set grad = 0, before each "
+                "backward()",
+                StaleGradientWarning,
+                stacklevel=1 if cython.compiled else 2,
+            )
+
+    def detach(self) -> Value:
+        """Return a leaf with the same data and label, cut off from the graph."""
+        leaf = _node(Code.LEAF, self._data)
+        if self.label:
+            leaf.label = self.label
+        return leaf
+
+    # Arithmetic: each operator is a row of the table, with a Value or a number on either side.
+
+    def __add__(self, other: Any) -> Any:
+        return _operator(Code.ADD, self, other, False)
+
+    def __radd__(self, other: Any) -> Any:
+        return _operator(Code.ADD, self, other, True)
+
+    def __sub__(self, other: Any) -> Any:
+        return _operator(Code.SUBTRACT, self, other, False)
+
+    def __rsub__(self, other: Any) -> Any:
+        return _operator(Code.SUBTRACT, self, other, True)
+
+    def __mul__(self, other: Any) -> Any:
+        return _operator(Code.MULTIPLY, self, other, False)
+
+    def __rmul__(self, other: Any) -> Any:
+        return _operator(Code.MULTIPLY, self, other, True)
+
+    def __truediv__(self, other: Any) -> Any:
+        return _operator(Code.DIVIDE, self, other, False)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _operator(Code.DIVIDE, self, other, True)
+
+    def __pow__(self, other: Any, modulo: None = None) -> Any:
+        return _operator(Code.POWER, self, other, False)
+
+    def __rpow__(self, other: Any, modulo: None = None) -> Any:
+        return _operator(Code.POWER, self, other, True)
+
+    def __neg__(self) -> Value:
+        return _unary(Code.NEGATIVE, self)
+
+    def __pos__(self) -> Value:
+        return self
+
+    def __abs__(self) -> Value:
+        return _unary(Code.ABSOLUTE, self)
+
+    # One line for each unary row that people call; a test holds them equal to the table. A row added while
+    # the program runs is found by __getattr__.
+
+    def exp(self) -> Value:
+        return _unary(Code.EXP, self)
+
+    def log(self) -> Value:
+        return _unary(Code.LOG, self)
+
+    def log1p(self) -> Value:
+        return _unary(Code.LOG1P, self)
+
+    def expm1(self) -> Value:
+        return _unary(Code.EXPM1, self)
+
+    def sqrt(self) -> Value:
+        return _unary(Code.SQRT, self)
+
+    def sigmoid(self) -> Value:
+        return _unary(Code.SIGMOID, self)
+
+    def tanh(self) -> Value:
+        return _unary(Code.TANH, self)
+
+    def sinh(self) -> Value:
+        return _unary(Code.SINH, self)
+
+    def cosh(self) -> Value:
+        return _unary(Code.COSH, self)
+
+    def sin(self) -> Value:
+        return _unary(Code.SIN, self)
+
+    def cos(self) -> Value:
+        return _unary(Code.COS, self)
+
+    def tan(self) -> Value:
+        return _unary(Code.TAN, self)
+
+    def asin(self) -> Value:
+        return _unary(Code.ASIN, self)
+
+    def acos(self) -> Value:
+        return _unary(Code.ACOS, self)
+
+    def atan(self) -> Value:
+        return _unary(Code.ATAN, self)
+
+    def erf(self) -> Value:
+        return _unary(Code.ERF, self)
+
+    def relu(self) -> Value:
+        return _unary(Code.RELU, self)
+
+    def leaky_relu(self) -> Value:
+        return _unary(Code.LEAKY_RELU, self)
+
+    def softplus(self) -> Value:
+        return _unary(Code.SOFTPLUS, self)
+
+    def silu(self) -> Value:
+        return _unary(Code.SILU, self)
+
+    def gelu(self) -> Value:
+        return _unary(Code.GELU, self)
+
+    def __chainrule_apply__(self, op: Op, operands: Sequence[Any]) -> Any:
+        """Apply a row to operands of which this Value is one; how the functions of the package reach it."""
+        return apply(op, operands)
+
+    def __getattr__(self, name: str) -> Any:
+        attributes = _attributes_or_none(self)
+        if attributes is not None and name in attributes and name[:1] != "_":
+            return attributes[name]
+        op = TABLE.get(name)
+        if op is not None and op.public:
+            return lambda *others: apply(op, (self, *others))
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Compiled only: a C structure has no dictionary, so what a program sets on a Value
+        # (p.velocity = 0.0) is kept beside the label. Ordinary Python has its own dictionary.
+        if hasattr(type(self), name) or type(self) is not Value:
+            PyObject_GenericSetAttr(self, name, value)
+        else:
+            _attributes(self)[name] = value
+            _track(self)
+
+    # A number among numbers: comparisons and conversions look at `data`; == and hash are identity.
+
+    def __lt__(self, other: Any) -> Any:
+        number = _number_or_none(other)
+        return NotImplemented if number is None else self._data < number
+
+    def __le__(self, other: Any) -> Any:
+        number = _number_or_none(other)
+        return NotImplemented if number is None else self._data <= number
+
+    def __gt__(self, other: Any) -> Any:
+        number = _number_or_none(other)
+        return NotImplemented if number is None else self._data > number
+
+    def __ge__(self, other: Any) -> Any:
+        number = _number_or_none(other)
+        return NotImplemented if number is None else self._data >= number
+
+    def __hash__(self) -> int:
+        return object.__hash__(self)
+
+    def __bool__(self) -> bool:
+        return self._data != 0.0
+
+    def __float__(self) -> float:
+        return self._data
+
+    def __int__(self) -> int:
+        return int(self._data)
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return round(self._data, ndigits)
+
+    def __format__(self, specification: str) -> str:
+        return format(self._data, specification) if specification else repr(self)
+
+    def __repr__(self) -> str:
+        return f"Value(data={self._data}, grad={self._grad})"
+
+    def _repr_html_(self) -> str:
+        from chainrule.views.notebook import value_html
+
+        return value_html(self)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        from chainrule.views.notebook import value_bundle
+
+        return value_bundle(self)
+
+    def __copy__(self) -> Value:
+        from chainrule.pickling import copy_node
+
+        return copy_node(self)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        from chainrule.pickling import reduce_value
+
+        return reduce_value(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, attribute in state.items():
+            setattr(self, name, attribute)
+
+    def __dealloc__(self) -> None:
+        # Freeing a node may free its operands, and theirs: beyond a depth they are put off to a list.
+        global _free_depth
+        if self._left is None and self._right is None and self._extra is None:
+            return
+        if _free_depth < FREE_DEPTH:
+            _free_depth += 1
+            self._left = None
+            self._right = None
+            self._extra = None
+            if _free_depth == 1:
+                while _to_free:
+                    _to_free.pop()
+            _free_depth -= 1
+        else:
+            _to_free.append(self._left)
+            _to_free.append(self._right)
+            _to_free.append(self._extra)
+
+
+if not cython.compiled:
+    del Value.__setattr__
+
+
+# Making a node
+
+
+@cython.cfunc
+@cython.inline
+def _blank(node: Value) -> None:
+    """Give an uncompiled node its fields; a compiled one has them from the start."""
+    node._grad = 0.0
+    node._left = None
+    node._right = None
+    node._left_slope = 0.0
+    node._right_slope = 0.0
+    node._extra = None
+    node._waiting = 0
+    node._code = Code.LEAF
+    node._flags = 0
+
+
+@cython.cfunc
+@cython.inline
+def _node(code: cython.int, data: cython.double) -> Value:
+    node: Value = Value.__new__(Value)
+    if not cython.compiled:
+        _blank(node)
+    _untrack(node)
+    node._code = code
+    node._data = data
+    return node
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _recording() -> cython.bint:
+    return _open_no_grad == 0 or _thread.open_no_grad == 0
+
+
+@cython.cfunc
+@cython.inline
+def _unary(code: cython.int, a: Value) -> Value:
+    y: cython.double = unary_value(code, a._data)
+    node = _node(code, y)
+    if not _recording():
+        node._code = Code.LEAF
+        return node
+    node._left = a
+    node._left_slope = unary_slope(code, a._data, y)
+    if a._flags & TRACKED:
+        _track(node)
+    return node
+
+
+@cython.cfunc
+@cython.inline
+def _binary(code: cython.int, a: Value, b: Value) -> Value:
+    y: cython.double = binary_value(code, a._data, b._data)
+    node = _node(code, y)
+    if not _recording():
+        node._code = Code.LEAF
+        return node
+    node._left = a
+    node._right = b
+    node._left_slope = left_slope(code, a._data, b._data, y)
+    node._right_slope = right_slope(code, a._data, b._data, y)
+    if (a._flags | b._flags) & TRACKED:
+        _track(node)
+    return node
+
+
+@cython.cfunc
+@cython.inline
+def _value_and_number(code: cython.int, a: Value, number: cython.double) -> Value:
+    y: cython.double = binary_value(code, a._data, number)
+    node = _node(code, y)
+    if not _recording():
+        node._code = Code.LEAF
+        return node
+    node._left = a
+    node._left_slope = left_slope(code, a._data, number, y)
+    node._right_slope = number
+    if a._flags & TRACKED:
+        _track(node)
+    return node
+
+
+@cython.cfunc
+@cython.inline
+def _number_and_value(code: cython.int, number: cython.double, b: Value) -> Value:
+    y: cython.double = binary_value(code, number, b._data)
+    node = _node(code, y)
+    if not _recording():
+        node._code = Code.LEAF
+        return node
+    node._right = b
+    node._left_slope = number
+    node._right_slope = right_slope(code, number, b._data, y)
+    if b._flags & TRACKED:
+        _track(node)
+    return node
+
+
+@cython.cfunc
+@cython.inline
+def _operator(code: cython.int, value: Value, other: object, reflected: cython.bint) -> object:
+    """Apply a binary operator to a Value and whatever stands on its other side."""
+    number: cython.double
+    if isinstance(other, Value):
+        if reflected:
+            return _binary(code, cython.cast(Value, other), value)
+        return _binary(code, value, cython.cast(Value, other))
+    if isinstance(other, float):
+        number = cython.cast(float, other)
+    else:
+        return _operator_slowly(code, value, other, reflected)
+    if reflected:
+        return _number_and_value(code, number, value)
+    return _value_and_number(code, value, number)
+
+
+@cython.cfunc
+def _operator_slowly(code: cython.int, value: Value, other: object, reflected: cython.bint) -> object:
+    """Apply a binary operator to a Value and anything but a Value or a float."""
+    node: Value
+    if getattr(other, "ndim", 0):
+        return _on_elements(code, value, other, reflected)
+    number = _number_or_none(other)
+    if number is None:
+        return NotImplemented
+    if reflected:
+        return _number_and_value(code, number, value)
+    node = _value_and_number(code, value, number)
+    if code == Code.POWER and node._code == Code.POWER:
+        if isinstance(other, int) or hasattr(other, "__index__"):
+            node._flags |= INTEGER
+        elif not hasattr(other, "ndim"):
+            _attributes(node)["_op"] = f"**{other}"
+    return node
+
+
+@cython.cfunc
+def _on_elements(code: cython.int, value: Value, array: Any, reflected: cython.bint) -> object:
+    """Apply a binary operator to a Value and each element of a numpy array; return an object array."""
+    import numpy as np
+
+    results = np.empty(array.shape, dtype=object)
+    results.flat = [_operator(code, value, element, reflected) for element in array.flat]
+    return results
+
+
+def apply(op: Op, operands: Sequence[Any]) -> Any:
+    """Apply any row of the table, also one added while the program runs, to Values and numbers.
+
+    Raises:
+        NumberError: an operand is neither a Value nor a real number.
+    """
+    for operand in operands:
+        if not isinstance(operand, Value) and hasattr(operand, "__chainrule_apply__"):
+            return operand.__chainrule_apply__(op, operands)
+        if getattr(operand, "ndim", 0):
+            return op._on_arrays(tuple(operands))
+    if op.arity == 1 and op.code <= Code.ROWS:
+        return _unary(op.code, operands[0])
+    numbers = [_number(operand, op.name) for operand in operands]
+    y = op.value(*numbers)
+    if not _recording():
+        return _node(Code.LEAF, y)
+    return make_node(op.code, y, operands, op.local_derivatives(tuple(numbers), y))
+
+
+def make_node(code: int, data: float, operands: Sequence[Any], slopes: Sequence[float]) -> Value:
+    """Return a node of the op with this code; operands are Values and numbers, slopes the local derivatives."""
+    node = _node(code, data)
+    count: cython.Py_ssize_t = len(operands)
+    op = None if code == Code.CUSTOM else BY_CODE[code]
+    if op is not None and op.arity is not None and op.arity <= 2:
+        node._left, node._left_slope = _place(operands[0], slopes[0])
+        if count == 2:
+            node._right, node._right_slope = _place(operands[1], slopes[1])
+    else:
+        inner: Operands = _new_operands(node, count)
+        for i in range(count):
+            inner.items[i], inner.slopes[i] = _place(operands[i], slopes[i])
+    for operand in operands:
+        if isinstance(operand, Value) and cython.cast(Value, operand)._flags & TRACKED:
+            _track(node)
+    return node
+
+
+def _place(operand: Any, slope: float) -> tuple[Value | None, float]:
+    """Return what a node keeps of an operand: itself and the slope by it, or None and the number it is."""
+    if not isinstance(operand, Value):
+        return None, float(operand)
+    if is_constant(operand):
+        return operand, operand.data
+    return operand, slope
+
+
+@cython.cfunc
+def _new_operands(node: Value, count: cython.Py_ssize_t) -> Operands:
+    """Give a node room for any number of operands."""
+    inner: Operands = Operands.__new__(Operands)
+    attributes = node._extra
+    inner.attributes = attributes
+    inner.items = [None] * count
+    if cython.compiled:
+        inner.slopes = cython.cast(cython.p_double, malloc(count * cython.sizeof(cython.double)))
+        if inner.slopes is cython.NULL:
+            raise MemoryError
+        PyObject_GC_UnTrack(inner)
+        PyObject_GC_UnTrack(inner.items)
+    else:
+        inner.slopes = [0.0] * count
+    node._extra = inner
+    return inner
+
+
+@cython.cfunc
+def _make_custom(node: Value, children: list) -> object:
+    """Make a leaf the result of an op of the user's, whose slopes are 0 until `_backward` is assigned."""
+    inner: Operands = _new_operands(node, len(children))
+    node._code = Code.CUSTOM
+    for i in range(len(children)):
+        child = children[i]
+        if not isinstance(child, Value):
+            raise NumberError(
+                f"_children must be Values, but number {i + 1} is of type '{type(child).__name__}'; "
+                "wrap it: Value(...)"
+            )
+        inner.items[i] = child
+        inner.slopes[i] = 0.0
+        if cython.cast(Value, child)._flags & TRACKED:
+            _track(node)
+
+
+def sum_node(terms: list[Any]) -> Any:
+    """Return the sum of Values and numbers as one node, added from left to right (the row `sum`)."""
+    count: cython.Py_ssize_t = len(terms)
+    i: cython.Py_ssize_t
+    total: cython.double = 0.0
+    number: cython.double
+    node = _node(Code.SUM, 0.0)
+    inner: Operands = _new_operands(node, count)
+    tracked: cython.int = 0
+    for i in range(count):
+        term = terms[i]
+        if isinstance(term, Value):
+            number = cython.cast(Value, term)._data
+            tracked |= cython.cast(Value, term)._flags
+            inner.items[i] = term
+            inner.slopes[i] = 1.0
+        else:
+            number = _number(term, "sum")
+            inner.slopes[i] = number
+        total = total + number if i else number
+    return _finish(node, total, tracked)
+
+
+def dot_node(left: list[Any], right: list[Any], start: Any) -> Any:
+    """Return start + Σ left[i]·right[i] as one node, added from left to right (the row `dot`).
+
+    Lists of the same length, of Values and numbers; start None for a sum that begins with the first product.
+    """
+    count: cython.Py_ssize_t = len(left)
+    has_start: cython.int = start is not None
+    i: cython.Py_ssize_t
+    a: cython.double
+    b: cython.double
+    total: cython.double = 0.0
+    node = _node(Code.DOT, 0.0)
+    inner: Operands = _new_operands(node, 2 * count + has_start)
+    items: list = inner.items
+    slopes: cython.p_double = inner.slopes
+    tracked: cython.int = 0
+    if has_start:
+        if isinstance(start, Value):
+            total = cython.cast(Value, start)._data
+            tracked |= cython.cast(Value, start)._flags
+            items[2 * count] = start
+            slopes[2 * count] = 1.0
+        else:
+            total = _number(start, "dot")
+            slopes[2 * count] = total
+    for i in range(count):
+        x = left[i]
+        y = right[i]
+        a = cython.cast(Value, x)._data if isinstance(x, Value) else _number(x, "dot")
+        b = cython.cast(Value, y)._data if isinstance(y, Value) else _number(y, "dot")
+        if isinstance(x, Value):
+            items[i] = x
+            slopes[i] = b
+            tracked |= cython.cast(Value, x)._flags
+        else:
+            slopes[i] = a
+        if isinstance(y, Value):
+            items[count + i] = y
+            slopes[count + i] = a
+            tracked |= cython.cast(Value, y)._flags
+        else:
+            slopes[count + i] = b
+        total = total + a * b if i or has_start else a * b
+    return _finish(node, total, tracked)
+
+
+@cython.cfunc
+def _finish(node: Value, data: cython.double, tracked: cython.int) -> Value:
+    """Set the value of an n-ary node whose operands are in place."""
+    if not _recording():
+        return _node(Code.LEAF, data)
+    node._data = data
+    if tracked & TRACKED:
+        _track(node)
+    return node
+
+
+# The chain rule
+
+
+@cython.cfunc
+def _backpropagate(root: Value) -> cython.int:
+    """Run backward() from root; return the number of stale leaves.
+
+    Counts each node's users first, then visits a node when all of them have given their share (Kahn 1962):
+    every node once, its gradient complete before it is passed on.
+    """
+    global _running_backward
+    node: Value = root
+    ready: list = [root]
+    counted: cython.Py_ssize_t = 0
+    stale: cython.int = 0
+    if _running_backward:
+        _refuse_overlap(root)
+    _running_backward += 1
+    try:
+        while ready:
+            node = ready.pop()
+            counted += 1
+            node._grad = 0.0 if node._code != Code.LEAF else node._grad
+            _count_users(node, ready)
+        root._grad = 1.0
+        ready.append(root)
+        while ready:
+            node = ready.pop()
+            counted -= 1
+            stale += _give(node, ready)
+        if counted:
+            raise GraphError(
+                f"{counted} nodes of the graph were not reached by backward(): it changed while it ran; "
+                "build the graph anew"
+            )
+    except BaseException:
+        _reset_counts([root, node, *ready])
+        raise
+    finally:
+        _running_backward -= 1
+    return stale
+
+
+@cython.cfunc
+@cython.inline
+def _count_users(node: Value, found: list) -> object:
+    """Count this node as a user of its operands; append those found for the first time."""
+    operand: Value
+    inner: Operands
+    i: cython.Py_ssize_t
+    if node._left is not None:
+        _count(node._left, found)
+    if node._right is not None:
+        _count(node._right, found)
+    if type(node._extra) is Operands:
+        inner = cython.cast(Operands, node._extra)
+        for i in range(len(inner.items)):
+            if inner.items[i] is not None:
+                operand = cython.cast(Value, inner.items[i])
+                _count(operand, found)
+
+
+@cython.cfunc
+@cython.inline
+def _count(operand: Value, found: list) -> object:
+    if operand._code != Code.LEAF:
+        if operand._waiting == 0:
+            found.append(operand)
+        operand._waiting += 1
+
+
+@cython.cfunc
+@cython.inline
+def _give(node: Value, ready: list) -> cython.int:
+    """The chain rule: give each operand its share; return how many of them were stale."""
+    inner: Operands
+    i: cython.Py_ssize_t
+    stale: cython.int = 0
+    gradient: cython.double = node._grad
+    slope: cython.double
+    if node._flags & CLOSURE:
+        return _give_by_closure(node, ready)
+    if node._left is not None:
+        stale += _receive(node._left, node._left_slope * gradient, ready)
+    if node._right is not None:
+        stale += _receive(node._right, node._right_slope * gradient, ready)
+    if type(node._extra) is Operands:
+        inner = cython.cast(Operands, node._extra)
+        for i in range(len(inner.items)):
+            if inner.items[i] is not None:
+                slope = 0.0 if node._code == Code.CUSTOM else inner.slopes[i] * gradient
+                stale += _receive(cython.cast(Value, inner.items[i]), slope, ready)
+    return stale
+
+
+@cython.cfunc
+@cython.inline
+def _receive(operand: Value, share: cython.double, ready: list) -> cython.int:
+    """Add a share to an operand's gradient; return 1 if it is a leaf whose gradient is stale."""
+    stale: cython.int = 0
+    if operand._code != Code.LEAF:
+        operand._grad += share
+        operand._waiting -= 1
+        if operand._waiting == 0:
+            ready.append(operand)
+    elif not operand._flags & CONSTANT:
+        operand._grad += share
+        if operand._flags & STALE:
+            operand._flags &= ~STALE
+            stale = 1
+        operand._flags |= RECEIVED
+    return stale
+
+
+@cython.cfunc
+def _give_by_closure(node: Value, ready: list) -> cython.int:
+    """Let the function assigned to `_backward` give the shares; the operands are only counted down."""
+    operand: Value
+    stale: cython.int = 0
+    for operand in _operands(node):
+        stale += (operand._flags & STALE) != 0
+        operand._flags &= ~STALE
+    _attributes(node)["_backward"]()
+    for operand in _operands(node):
+        _receive(operand, 0.0, ready)
+    return stale
+
+
+@cython.cfunc
+def _reset_counts(found: list) -> object:
+    """Forget the counts of a backward() that an error ended, so that the next one starts clean."""
+    operand: Value
+    while found:
+        for operand in _operands(cython.cast(Value, found.pop())):
+            if operand._waiting:
+                operand._waiting = 0
+                found.append(operand)
+
+
+@cython.cfunc
+def _refuse_overlap(root: Value) -> object:
+    """Raise if a nested backward() would visit nodes that the outer one still has to visit."""
+    operand: Value
+    seen = {root}
+    found: list = [root]
+    while found:
+        for operand in _operands(cython.cast(Value, found.pop())):
+            if operand._waiting:
+                raise GraphError(
+                    "backward() was called from inside a _backward function on a graph that is being "
+                    "differentiated; build a graph of its own there, from detach()ed Values"
+                )
+            if operand not in seen:
+                seen.add(operand)
+                found.append(operand)
+
+
+class no_grad:
+    """Context manager and decorator: ops of this thread return leaves and record no graph."""
+
+    def __enter__(self) -> None:
+        global _open_no_grad
+        _open_no_grad += 1
+        _thread.open_no_grad += 1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        global _open_no_grad
+        _open_no_grad -= 1
+        _thread.open_no_grad -= 1
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        from functools import wraps
+
+        @wraps(function)
+        def without_graph(*arguments: Any, **keywords: Any) -> Any:
+            with no_grad():
+                return function(*arguments, **keywords)
+
+        return without_graph
+
+
+# What the other layers ask of a node
+
+
+def topological_order(root: Value, constants: bool = True) -> list[Value]:
+    """Return every node that root depends on, operands before users, root last; the lecture's order.
+
+    Depth first by ordered operands, each node once; no recursion, so any depth.
+
+    Args:
+        root: the node to start from.
+        constants: whether plain number operands appear, as the Values that stand for them.
+
+    Raises:
+        GraphError: root is not a Value.
+    """
+    if not isinstance(root, Value):
+        raise GraphError(f"a graph starts at a Value, but the root is of type '{type(root).__name__}'")
+    node: Value
+    place: cython.Py_ssize_t
+    order: list = []
+    seen = {root}
+    path: list = [root]
+    next_place: list = [0]
+    while path:
+        node = path[-1]
+        place = next_place[-1]
+        next_place[-1] = place + 1
+        if place == _operand_count(node):
+            order.append(node)
+            path.pop()
+            next_place.pop()
+            continue
+        operand = _operand_at(node, place, constants)
+        if operand is not None and operand not in seen:
+            seen.add(operand)
+            path.append(operand)
+            next_place.append(0)
+    return order
+
+
+def local_derivatives(node: Value) -> tuple[float, ...]:
+    """Return ∂node/∂operand for each of `node._prev`, at the values of the forward pass; 0 for a constant."""
+    slopes = []
+    for place in range(_operand_count(node)):
+        operand = cython.cast(Value, _operand_at(node, place, True))
+        slopes.append(0.0 if operand._flags & CONSTANT else _slope_at(node, place))
+    return tuple(slopes)
+
+
+def parts(node: Value) -> tuple[list[Value | float], list[float]]:
+    """Return what the node was made from: its operands, a plain number as a float, and the slopes by them.
+
+    Unlike `_prev`, the constant exponent of a power is among them.
+    """
+    operands: list = []
+    slopes: list = []
+    count: cython.Py_ssize_t = 2 if _has_constant_exponent(node) else _operand_count(node)
+    for place in range(count):
+        operand = None if place == 1 and count > _operand_count(node) else _operand_at(node, place, False)
+        slope = _slope_at(node, place)
+        if operand is not None and cython.cast(Value, operand)._flags & CONSTANT:
+            slope = cython.cast(Value, operand)._data
+            operand = None
+        operands.append(slope if operand is None else operand)
+        slopes.append(slope)
+    return operands, slopes
+
+
+def is_constant(node: Value) -> bool:
+    """Tell whether this Value stands for a plain number operand, which receives no gradient."""
+    return (node._flags & CONSTANT) != 0
+
+
+def op_of(node: Value) -> Op | None:
+    """Return the row of the table that made a node, None for a leaf and for an op of the user's."""
+    code: cython.int = node._code
+    return None if code == Code.LEAF or code == Code.CUSTOM else BY_CODE[code]
+
+
+def has_closure(node: Value) -> bool:
+    """Tell whether a function of the user's was assigned to this node's `_backward`."""
+    return (node._flags & CLOSURE) != 0
+
+
+def set_op(node: Value, text: str) -> None:
+    """Set what a node shows as its `_op`."""
+    _attributes(node)["_op"] = text
+
+
+def attributes_of(node: Value) -> dict[str, Any]:
+    """Return a copy of the label and the other attributes that a program has set."""
+    return dict(_attributes_or_none(node) or {})
+
+
+@cython.cfunc
+def _operands(node: Value) -> list:
+    """Return the operands in order, as Values."""
+    return [_operand_at(node, place, True) for place in range(_operand_count(node))]
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _operand_count(node: Value) -> cython.Py_ssize_t:
+    """Return how many operands a node shows: the constant exponent of a power is part of its op."""
+    if type(node._extra) is Operands:
+        return len(cython.cast(Operands, node._extra).items)
+    if node._code == Code.LEAF:
+        return 0
+    return 1 if BY_CODE[node._code].arity == 1 or _has_constant_exponent(node) else 2
+
+
+@cython.cfunc
+def _operand_at(node: Value, place: cython.Py_ssize_t, constants: cython.bint) -> Value | None:
+    """Return one operand; the Value that stands for a plain number is made when first asked for, else None."""
+    if type(node._extra) is Operands:
+        inner: Operands = cython.cast(Operands, node._extra)
+        if inner.items[place] is None and constants:
+            inner.items[place] = _constant(inner.slopes[place])
+        return inner.items[place]
+    if place == 0:
+        if node._left is None and constants:
+            node._left = _constant(node._left_slope)
+        return node._left
+    if node._right is None and constants:
+        node._right = _constant(node._right_slope)
+    return node._right
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _slope_at(node: Value, place: cython.Py_ssize_t) -> cython.double:
+    """Return the local derivative by one operand, or the plain number that it is."""
+    if type(node._extra) is Operands:
+        return cython.cast(Operands, node._extra).slopes[place]
+    return node._left_slope if place == 0 else node._right_slope
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _has_constant_exponent(node: Value) -> cython.bint:
+    return node._code == Code.POWER and node._right is None
+
+
+@cython.cfunc
+def _constant(number: cython.double) -> Value:
+    constant = _node(Code.LEAF, number)
+    constant._flags = CONSTANT
+    return constant
+
+
+@cython.cfunc
+def _number_or_none(x: object) -> object:
+    """Return x as a float if it is a Value or a real number, else None."""
+    if isinstance(x, Value):
+        return cython.cast(Value, x)._data
+    if isinstance(x, float):
+        return x
+    try:
+        return real_number(x, "")
+    except NumberError:
+        return None
+
+
+@cython.cfunc
+def _number(x: object, where: str) -> cython.double:
+    """Return a Value's data, or a number as a float; NumberError for anything else."""
+    if isinstance(x, Value):
+        return cython.cast(Value, x)._data
+    if isinstance(x, float):
+        return cython.cast(float, x)
+    return real_number(x, where)
+
+
+@cython.cfunc
+def _attributes_or_none(node: Value) -> dict:
+    if type(node._extra) is Operands:
+        return cython.cast(Operands, node._extra).attributes
+    return node._extra
+
+
+@cython.cfunc
+def _attributes(node: Value) -> dict:
+    """Return the dictionary of a node's label, `_backward` and user attributes, made when first asked for."""
+    attributes = _attributes_or_none(node)
+    if attributes is None:
+        attributes = {}
+        if type(node._extra) is Operands:
+            cython.cast(Operands, node._extra).attributes = attributes
+        else:
+            node._extra = attributes
+    return attributes
+
+
+@cython.cfunc
+@cython.inline
+def _set_data(node: Value, number: cython.double) -> object:
+    if node._flags & RECEIVED and number != node._data and node._grad != 0.0:
+        node._flags |= STALE
+    node._data = number
+
+
+# Python's cycle collector. Nodes are born unknown to it, which makes them as cheap as if it did not exist;
+# only what can be part of a cycle (a function in `_backward`, an attribute, a subclass) is made known to it,
+# and everything made from such a node, since the cycle may close through a later node.
+
+
+@cython.cfunc
+@cython.inline
+def _untrack(node: Value) -> object:
+    if cython.compiled:
+        PyObject_GC_UnTrack(node)
+
+
+@cython.cfunc
+def _track(node: Value) -> object:
+    node._flags |= TRACKED
+    if cython.compiled:
+        _make_known(node)
+        if type(node._extra) is Operands:
+            _make_known(node._extra)
+            _make_known(cython.cast(Operands, node._extra).items)
+
+
+if cython.compiled:
+
+    @cython.cfunc
+    def _make_known(item: object) -> object:
+        if not PyObject_GC_IsTracked(item):
+            PyObject_GC_Track(item)
+
+
+# Loops over a list of parameters at the engine's speed, for optimizers and models
+
+
+def read_data(parameters: list[Value]) -> Any:
+    """Return the parameters' data as a new float64 array of shape (n,)."""
+    import numpy as np
+
+    numbers = np.empty(len(parameters))
+    view: cython.double[::1] = numbers
+    i: cython.Py_ssize_t
+    for i in range(len(parameters)):
+        parameter: Value = parameters[i]
+        view[i] = parameter._data
+    return numbers
+
+
+def read_grad(parameters: list[Value]) -> Any:
+    """Return the parameters' gradients as a new float64 array of shape (n,)."""
+    import numpy as np
+
+    numbers = np.empty(len(parameters))
+    view: cython.double[::1] = numbers
+    i: cython.Py_ssize_t
+    for i in range(len(parameters)):
+        parameter: Value = parameters[i]
+        view[i] = parameter._grad
+    return numbers
+
+
+def write_data(parameters: list[Value], numbers: Any) -> None:
+    """Set the parameters' data from a float64 array of shape (n,)."""
+    _check_length(parameters, numbers)
+    view: cython.double[::1] = numbers
+    i: cython.Py_ssize_t
+    for i in range(len(parameters)):
+        parameter: Value = parameters[i]
+        _set_data(parameter, view[i])
+
+
+def write_grad(parameters: list[Value], numbers: Any) -> None:
+    """Set the parameters' gradients from a float64 array of shape (n,)."""
+    _check_length(parameters, numbers)
+    view: cython.double[::1] = numbers
+    i: cython.Py_ssize_t
+    for i in range(len(parameters)):
+        parameter: Value = parameters[i]
+        parameter._grad = view[i]
+
+
+def zero_grad(parameters: list[Value]) -> None:
+    """Set the parameters' gradients to 0."""
+    i: cython.Py_ssize_t
+    for i in range(len(parameters)):
+        parameter: Value = parameters[i]
+        parameter._grad = 0.0
+        parameter._flags &= ~(RECEIVED | STALE)
+
+
+def _check_length(parameters: list[Value], numbers: Any) -> None:
+    if len(parameters) != len(numbers):
+        raise ArityError(f"{len(parameters)} parameters cannot take {len(numbers)} numbers")

@@ -1,0 +1,71 @@
+"""What a person is told when something is wrong: every error names values, place and the one fix."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ChainruleError(Exception):
+    """Base of all errors raised on purpose; each subclass also derives from the fitting builtin.
+
+    The message ends with the class's stable code, so that a person can search for it.
+    """
+
+    code: ClassVar[str] = "CR000"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"{message} [{self.code}]")
+
+
+class NumberError(ChainruleError, TypeError):
+    """Something that is not a real number was given where a number or Value is needed."""
+
+    code = "CR001"
+
+
+class ArityError(ChainruleError, ValueError):
+    """Two sequences that must have the same length have different ones, or one is empty."""
+
+    code = "CR002"
+
+
+class GraphError(ChainruleError, RuntimeError):
+    """The graph cannot be walked or differentiated as asked."""
+
+    code = "CR003"
+
+
+class PickleError(ChainruleError, TypeError):
+    """A graph holds something that cannot be pickled or deep-copied faithfully."""
+
+    code = "CR004"
+
+
+class ArgumentError(ChainruleError, ValueError):
+    """An argument has a value that the function cannot work with."""
+
+    code = "CR005"
+
+
+class DataError(ChainruleError, ValueError):
+    """A data file or table cannot be used as it is."""
+
+    code = "CR006"
+
+
+class ModelFileError(ChainruleError, ValueError):
+    """A model file is missing, corrupt, hostile, or does not fit the model."""
+
+    code = "CR007"
+
+
+class MissingLibraryError(ChainruleError, ImportError):
+    """An optional library is needed for this feature and is not installed."""
+
+    code = "CR008"
+
+
+class ExtensionError(ChainruleError, ImportError):
+    """The compiled engine was demanded and is missing or stale."""
+
+    code = "CR009"
