@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chainrule.engine import Value, write_data, zero_grad
 from chainrule.errors import ArgumentError
 from chainrule.ops import real_number
+
+if TYPE_CHECKING:
+    from chainrule.training import History
 
 
 class Module:
@@ -96,6 +99,48 @@ class Module:
         from chainrule.nn.saving import load_into
 
         load_into(self, path)
+
+    def fit(  # noqa: PLR0917 - Keras passes these by position too
+        self,
+        X: Any,
+        y: Any,
+        epochs: int = 100,
+        batch_size: int | None = 32,
+        validation_data: tuple[Any, Any] | None = None,
+        loss: Any = None,
+        optimizer: Any = None,
+        callbacks: Sequence[Any] = (),
+        verbose: str | int | bool = "auto",
+        **options: Any,
+    ) -> History:
+        """Train on a table of numbers and return what happened: `chainrule.training.fit(self, …)`."""
+        from chainrule.training import fit
+
+        return fit(
+            self,
+            X,
+            y,
+            epochs=epochs,
+            batch_size=batch_size,
+            validation_data=validation_data,
+            loss=loss,
+            optimizer=optimizer,
+            callbacks=callbacks,
+            verbose=verbose,
+            **options,
+        )
+
+    def predict(self, X: Any) -> Any:
+        """Return the outputs for a table of numbers, one row each: `chainrule.training.predict(self, X)`."""
+        from chainrule.training import predict
+
+        return predict(self, X)
+
+    def score(self, X: Any, y: Any, **options: Any) -> float:
+        """Return the accuracy or R² on a table of numbers: `chainrule.training.score(self, X, y, …)`."""
+        from chainrule.training import score
+
+        return score(self, X, y, **options)
 
 
 # What the walk below looks at; everything else in a module (numbers, names, data) is passed over.
