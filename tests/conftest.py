@@ -29,6 +29,8 @@ def pytest_sessionstart() -> None:
         raise pytest.UsageError(
             "CI is set and the compiled engine is missing: install a C compiler, then `make clean test`"
         )
+
+
 def pytest_report_header() -> str:
     """Say which engine the run tests, since that is an environment variable away."""
     from chainrule import engine

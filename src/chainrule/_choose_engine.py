@@ -73,3 +73,5 @@ def _load_source() -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules["chainrule.engine"] = module
     spec.loader.exec_module(module)
+    # The import system binds a submodule to its package only when it finds it by itself.
+    vars(sys.modules["chainrule"])["engine"] = module
