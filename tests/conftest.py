@@ -36,5 +36,3 @@ def pytest_report_header() -> str:
     from chainrule import engine
 
     return f"chainrule engine: {'compiled' if engine.compiled else 'pure Python'}"
-
-

@@ -38,9 +38,7 @@ def module_name(path: Path, root: Path) -> str:
 
 def imports_of_package(root: Path) -> Iterator[Import]:
     """Every import inside the package whose source lies in the folder `root`, in a stable order."""
-    layers = {path.stem for path in root.glob("*.py")} | {
-        path.name for path in root.iterdir() if path.is_dir()
-    }
+    layers = {path.stem for path in root.glob("*.py")} | {path.name for path in root.iterdir() if path.is_dir()}
     for path in sorted(root.rglob("*.py")):
         is_package = path.name == "__init__.py"
         yield from imports_of(path.read_text("utf-8"), module_name(path, root), layers, is_package)

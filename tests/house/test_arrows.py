@@ -14,22 +14,37 @@ ROOT = Path(__file__).parents[2] / "src" / "chainrule"
 # Who may import whom when a module is imported. `errors` stands below everything.
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
+    "_choose_engine": {"errors"},
+    "_cython_shim": set(),
     "ops": {"errors"},
-    "engine": {"errors", "ops"},
-    "graph": {"errors", "engine", "ops"},
+    "engine": {"errors", "ops", "_cython_shim"},
+    "pickling": {"errors", "ops", "engine"},
+    "graph": {"errors", "ops", "engine"},
     "functions": {"errors", "ops", "engine"},
-    "losses": {"errors", "engine", "functions", "ops"},
-    "optim": {"errors", "engine", "functions", "ops"},
-    "nn": {"errors", "engine", "functions", "ops", "losses", "optim"},
+    "losses": {"errors", "ops", "engine", "functions"},
+    "optim": {"errors", "ops", "engine", "functions"},
+    "nn": {"errors", "ops", "engine", "functions"},
     "data": {"errors"},
-    "training": {"errors", "nn", "graph", "engine", "losses", "optim", "data"},
-    "views": {"errors", "graph", "ops"},
+    "views": {"errors", "ops", "graph"},
+    "training": {"errors", "engine", "graph", "losses", "optim", "nn", "data"},
 }
 # These stand above everything else: the command line, and the file of public names.
 TOP = {"cli", "__main__", ""}
+# Written by the build step, so not there in every checkout.
+GENERATED = {"_build_info"}
 
 # Imports inside functions that reach up: (module, function, layer) -> why it cannot be otherwise.
-LAZY: dict[tuple[str, str, str], str] = {}
+LAZY: dict[tuple[str, str, str], str] = {
+    ("_choose_engine", "_why_not_compiled", "_build_info"): "it is there only where the engine was compiled",
+    ("engine", "Value._repr_html_", "views"): "a notebook asks the object itself for its picture",
+    ("engine", "Value._repr_mimebundle_", "views"): "a notebook asks the object itself for its picture",
+    ("engine", "Value.__copy__", "pickling"): "Python asks the object itself for its copy",
+    ("engine", "Value.__reduce_ex__", "pickling"): "Python asks the object itself how it is pickled",
+    ("nn.module", "Module.fit", "training"): "people expect model.fit, as in Keras",
+    ("nn.module", "Module.predict", "training"): "people expect model.predict",
+    ("nn.module", "Module.score", "training"): "people expect model.score",
+    ("training.history", "History.plot", "views"): "people expect history.plot",
+}
 
 PACKAGE_IMPORTS = list(imports_of_package(ROOT))
 
@@ -46,16 +61,17 @@ def show(found: Import) -> str:
 
 
 def test_every_layer_has_its_arrows() -> None:
-    layers = {
-        layer_of(path.relative_to(ROOT).with_suffix("").as_posix().replace("/", "."))
-        for path in ROOT.rglob("*.py")
-    } - {"__init__", "__main__", "cli"}
+    layers = (
+        {layer_of(path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")) for path in ROOT.rglob("*.py")}
+        - {"__init__", "__main__", "cli"}
+        - GENERATED
+    )
     assert layers == set(ARROWS)
 
 
 def test_arrows_have_no_cycle() -> None:
     order = list(TopologicalSorter(ARROWS).static_order())
-    assert order[0] == "errors"
+    assert set(order) == set(ARROWS)
 
 
 def test_nothing_imports_upwards_at_import_time() -> None:
@@ -64,11 +80,10 @@ def test_nothing_imports_upwards_at_import_time() -> None:
 
 def test_lazy_ways_up_are_the_listed_ones() -> None:
     lazy = {
-        (found.module, found.function, found.target)
-        for found in PACKAGE_IMPORTS
-        if found.function and goes_up(found)
+        (found.module, found.function, found.target) for found in PACKAGE_IMPORTS if found.function and goes_up(found)
     }
     assert lazy == set(LAZY)
+    assert all(LAZY.values()), "each way up has its reason"
 
 
 @pytest.mark.parametrize(

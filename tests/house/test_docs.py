@@ -22,8 +22,6 @@ def test_every_decision_is_in_the_index() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(document: Path) -> None:
     missing = [
-        target
-        for target in LINK.findall(document.read_text("utf-8"))
-        if not (document.parent / target).exists()
+        target for target in LINK.findall(document.read_text("utf-8")) if not (document.parent / target).exists()
     ]
     assert missing == []

@@ -30,9 +30,7 @@ def fake_program(folder: Path, name: str, body: str) -> Path:
 def test_ci_ends_as_make_test_ends(tmp_path: Path, status: int) -> None:
     fake_program(tmp_path, "make", f'echo "make $* CI=$CI"; exit {status}')
     environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "CI": "1"}
-    done = subprocess.run(
-        [ROOT / ".ci" / "run"], env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([ROOT / ".ci" / "run"], env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (status, "make test CI=1\n")
 
 

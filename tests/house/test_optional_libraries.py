@@ -58,9 +58,7 @@ def run_python(program: str, pure: bool) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "CHAINRULE_PURE"}
     if pure:
         environment["CHAINRULE_PURE"] = "1"
-    return subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
-    )
+    return subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("pure", [False, True], ids=["built", "pure"])

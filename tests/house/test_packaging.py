@@ -110,9 +110,7 @@ def test_wheel_holds_every_module_and_data_file(wheel: Wheel) -> None:
     expected = {
         path.relative_to(package.parent).as_posix()
         for path in package.rglob("*")
-        if path.is_file()
-        and "__pycache__" not in path.parts
-        and path.suffix not in {*GENERATED, *BUILT, ".pyc"}
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix not in {*GENERATED, *BUILT, ".pyc"}
     }
     assert "chainrule/py.typed" in expected
     assert expected - wheel.names == set()
