@@ -61,7 +61,7 @@ def demo_all_own() -> Job:
     optim = import_module("chainrule.optim")
     losses = import_module("chainrule.losses")
     random.seed(1337)
-    network = cr.nn.MLP(2, [16, 16, 1])
+    network = import_module("chainrule.nn").MLP(2, [16, 16, 1])
     points, labels = demo_step.moons()
     rows = points.tolist()
     targets = labels.tolist()
