@@ -8,7 +8,7 @@ import io
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -66,6 +66,12 @@ class Table:
         near = closest(name, self.names)
         hint = f"did you mean '{near}'?" if near else f"the columns are {listed(self.names)}"
         raise DataError(f"{self.source} has no column '{name}': {hint}")
+
+    def take(self, rows: Iterable[int]) -> Table:
+        """Return the table of some rows."""
+        chosen = list(rows)
+        columns = {name: [cells[row] for row in chosen] for name, cells in self.columns.items()}
+        return replace(self, columns=columns, lines=[self.lines[row] for row in chosen])
 
     def nan_as_missing(self) -> Table:
         """Return the same table with every cell that spells nan made empty."""

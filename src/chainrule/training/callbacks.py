@@ -91,8 +91,7 @@ class EarlyStopping(Callback):
         if self.monitor not in recorded:
             fix = "pass validation_data" if self.monitor.startswith("val_") else "choose another monitor"
             raise ArgumentError(
-                f"EarlyStopping watches '{self.monitor}', and this training records "
-                f"{', '.join(recorded)}: {fix}"
+                f"EarlyStopping watches '{self.monitor}', and this training records {', '.join(recorded)}: {fix}"
             )
         self.best, self.best_epoch, self._weights = math.nan, 0, None
         self._parameters = list(model.parameters())

@@ -106,8 +106,7 @@ def probe(model: Any, rows: Floats) -> tuple[Callable[[list[float]], Any], int]:
         return model, 1
     if not isinstance(output, list | tuple) or not output or not all(isinstance(v, Value) for v in output):
         raise ArgumentError(
-            f"the model returned {type(output).__name__} {output!r:.60}: "
-            "it must return a Value or a list of Values"
+            f"the model returned {type(output).__name__} {output!r:.60}: it must return a Value or a list of Values"
         )
     if len(output) == 1:
         return lambda row: model(row)[0], 1
@@ -133,9 +132,7 @@ def _validation(data: Any, columns: int, objective: Objective, outputs: int) -> 
     X, y = data
     rows, targets = _table(X, y, "validation X", "validation y")
     if rows.shape[1] != columns:
-        raise ArityError(
-            f"the validation X has {rows.shape[1]} columns and X has {columns}: use the same columns"
-        )
+        raise ArityError(f"the validation X has {rows.shape[1]} columns and X has {columns}: use the same columns")
     objective.check(targets, outputs, "validation y")
     return Samples(rows.tolist(), objective.prepare(targets), targets)
 
@@ -146,9 +143,7 @@ def _optimizer(optimizer: Any, model: Any) -> Any:
         return optim.Adam(parameters, lr=0.01)
     if isinstance(optimizer, str):
         if optimizer.lower() not in _OPTIMIZERS:
-            raise ArgumentError(
-                f"optimizer={optimizer!r} is not known: choose one of {', '.join(_OPTIMIZERS)}"
-            )
+            raise ArgumentError(f"optimizer={optimizer!r} is not known: choose one of {', '.join(_OPTIMIZERS)}")
         return _OPTIMIZERS[optimizer.lower()](parameters)
     if isinstance(optimizer, type) or not hasattr(optimizer, "step") or not hasattr(optimizer, "lr"):
         raise ArgumentError(
@@ -168,9 +163,7 @@ def _callback(callback: Callback | EpochFunction) -> Callback:
     if isinstance(callback, Callback):
         return callback
     if isinstance(callback, type) or not callable(callback):
-        raise ArgumentError(
-            f"{callback!r:.60} is no callback: pass a Callback object or a function (epoch, logs)"
-        )
+        raise ArgumentError(f"{callback!r:.60} is no callback: pass a Callback object or a function (epoch, logs)")
     return Function(callback)
 
 

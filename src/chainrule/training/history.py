@@ -70,9 +70,7 @@ class History:
         return {
             "epochs": self.epochs,
             **{name: [_plain(number) for number in numbers] for name, numbers in self.recorded().items()},
-            "gradient_norm": {
-                layer: [_plain(norm) for norm in norms] for layer, norms in self.gradient_norm.items()
-            },
+            "gradient_norm": {layer: [_plain(norm) for norm in norms] for layer, norms in self.gradient_norm.items()},
             "stopped": self.stopped,
         }
 

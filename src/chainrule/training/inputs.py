@@ -42,9 +42,7 @@ def as_targets(y: Any, rows: int, name: str = "y") -> Floats:
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim > 2 or array.size == 0:
-        raise ArityError(
-            f"{name} has shape {array.shape}: give one number, or one row of numbers, per sample"
-        )
+        raise ArityError(f"{name} has shape {array.shape}: give one number, or one row of numbers, per sample")
     return array
 
 
@@ -83,9 +81,7 @@ def _ragged(data: Any, name: str) -> ArityError:
     lengths = [len(row) if hasattr(row, "__len__") else None for row in data]
     row = next((i for i, length in enumerate(lengths) if length != lengths[0]), 0)
     sizes = ["a single number" if n is None else f"{n} numbers" for n in (lengths[0], lengths[row])]
-    return ArityError(
-        f"row 0 of {name} is {sizes[0]} and row {row} is {sizes[1]}: make all rows equally long"
-    )
+    return ArityError(f"row 0 of {name} is {sizes[0]} and row {row} is {sizes[1]}: make all rows equally long")
 
 
 def _cell(name: str, where: tuple[int, ...]) -> str:

@@ -134,9 +134,7 @@ class _Training:
             if asking:
                 return
 
-    def one_epoch(
-        self, order: list[int], interrupts: Interrupts
-    ) -> tuple[dict[str, float], dict[str, float]]:
+    def one_epoch(self, order: list[int], interrupts: Interrupts) -> tuple[dict[str, float], dict[str, float]]:
         """Go through the training rows once; return loss and metric, and the gradient norm per layer."""
         plan, rows = self.plan, len(order)
         loss = metric = 0.0

@@ -78,9 +78,7 @@ class Objective:
         return prepared
 
 
-def choose(
-    loss: str | Loss | None, targets: Floats, outputs: int, sigmoid: bool, unit: float = 1.0
-) -> Objective:
+def choose(loss: str | Loss | None, targets: Floats, outputs: int, sigmoid: bool, unit: float = 1.0) -> Objective:
     """Return the objective for a loss given by name, by function, or not at all.
 
     Without a loss the targets decide: −1 and +1 mean hinge, 0 and 1 binary cross-entropy (mse where the

@@ -37,9 +37,7 @@ class Progress:
         self._started = time.perf_counter()
         if self.visible and animated(sys.stderr):
             self._bar = _bar()
-            self._task = self._bar.add_task(
-                "", total=self.epochs * self.batches, epoch=f"0/{self.epochs}", logs=""
-            )
+            self._task = self._bar.add_task("", total=self.epochs * self.batches, epoch=f"0/{self.epochs}", logs="")
             self._bar.start()
         return self
 

@@ -1,0 +1,78 @@
+"""Values of options, checked while the command line is read: a wrong one is a usage error (exit code 2)."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+_DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "bar": "|", "pipe": "|", "space": " "}
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers from `least` on."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"'{text}' is not a whole number") from None
+        if number < least:
+            raise argparse.ArgumentTypeError(f"{number} is below {least}")
+        return number
+
+    return read
+
+
+def positive(text: str) -> float:
+    """Read a number above 0."""
+    number = not_negative(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError("0 is not above 0")
+    return number
+
+
+def not_negative(text: str) -> float:
+    """Read a number from 0 on."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number") from None
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 on")
+    return number
+
+
+def sizes(text: str) -> tuple[int, ...]:
+    """Read layer sizes: '16,16'; '0' or nothing means no hidden layer."""
+    if text.strip() in {"", "0"}:
+        return ()
+    return tuple(whole(1)(part.strip()) for part in text.split(","))
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Read column names separated by commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def delimiter(text: str) -> str:
+    """Read a delimiter: one character, or its name."""
+    character = _DELIMITERS.get(text.lower(), text)
+    if len(character) != 1 or character in '"\r\n':
+        raise argparse.ArgumentTypeError(f"'{text}' is not one character (or comma, semicolon, tab, bar, space)")
+    return character
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every command that reads a CSV file."""
+    parser.add_argument(
+        "--delimiter", type=delimiter, metavar="CHAR", help="what separates columns (default: found out)"
+    )
+    parser.add_argument(
+        "--nan-as-missing", action="store_true", help="take 'nan' for a missing value, not for an error"
+    )
+
+
+def add_reporting(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every command that reports."""
+    parser.add_argument("--json", action="store_true", help="print JSON to stdout")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no notes and no progress on stderr")

@@ -1,0 +1,60 @@
+"""What the commands write: notes and errors to stderr, tables and JSON to stdout."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from typing import Any
+
+from chainrule.training.console import coloured, console
+
+
+def complain(message: str) -> None:
+    """Write one error sentence to stderr."""
+    head = "\x1b[1;31merror:\x1b[0m" if coloured(sys.stderr) else "error:"
+    print(f"{head} {message}", file=sys.stderr)  # noqa: T201 - stderr is this function's purpose
+
+
+def note(message: str) -> None:
+    """Write one sentence about a choice that was made to stderr."""
+    head = "\x1b[2mnote:\x1b[0m" if coloured(sys.stderr) else "note:"
+    print(f"{head} {message}", file=sys.stderr)  # noqa: T201 - stderr is this function's purpose
+
+
+def silent(message: str) -> None:
+    """Say nothing, for --quiet."""
+
+
+def tell(text: str = "", style: str = "") -> None:
+    """Write a line for people to stdout."""
+    console(sys.stdout).print(text, style=style or None, soft_wrap=True)
+
+
+def table(columns: list[str], rows: list[list[str]]) -> None:
+    """Write a table for people to stdout, the first column left, the others right aligned."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    grid = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for i, name in enumerate(columns):
+        grid.add_column(name, justify="right" if i else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*row)
+    console(sys.stdout).print(grid)
+
+
+def write_json(data: Any) -> None:
+    """Write JSON on one line to stdout; numbers that are not finite become "nan", "inf", "-inf"."""
+    sys.stdout.write(json.dumps(plain(data), allow_nan=False) + "\n")
+
+
+def plain(data: Any) -> Any:
+    """Return data with every number that JSON cannot hold spelled out."""
+    if isinstance(data, float) and not math.isfinite(data):
+        return "nan" if math.isnan(data) else "inf" if data > 0 else "-inf"
+    if isinstance(data, dict):
+        return {key: plain(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [plain(value) for value in data]
+    return data
