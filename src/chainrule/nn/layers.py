@@ -144,16 +144,12 @@ class MLP(Module):
         output_activation: str | Op = LINEAR,
         bias: str = "zeros",
     ) -> None:
-        sizes = [nin, *checked_layers(nouts)]
-        last = len(sizes) - 2
+        nouts = checked_layers(nouts)
+        # both are looked up before the first random number is drawn
+        names = [activation_name(activation)] * (len(nouts) - 1) + [activation_name(output_activation)]
         self.layers = [
-            Layer(
-                sizes[i],
-                sizes[i + 1],
-                activation=output_activation if i == last else activation,
-                bias=bias,
-            )
-            for i in range(last + 1)
+            Layer(size, nout, activation=name, bias=bias)
+            for size, nout, name in zip([nin, *nouts[:-1]], nouts, names, strict=True)
         ]
 
     def __call__(self, x: Inputs) -> Any:

@@ -56,7 +56,7 @@ class Module:
         """Return every parameter's number by name, in the order of `parameters()`; a copy."""
         return {name: value.data for name, value in self.named_parameters()}
 
-    def load_state_dict(self, state: Mapping[str, float]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Set every parameter to the number of its name; all of them or, on an error, none.
 
         Raises:
