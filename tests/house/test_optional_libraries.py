@@ -78,4 +78,5 @@ def test_import_is_light(pure: bool) -> None:
     done = run_python("import sys, chainrule; print(*sys.modules)", pure)
     assert done.returncode == 0, done.stderr
     loaded = {name.split(".")[0] for name in done.stdout.split()}
-    assert loaded & HEAVY == set()
+    allowed = {"Cython"} if pure else set()  # where it is installed, it gives the source's decorators
+    assert loaded & HEAVY == allowed & loaded
