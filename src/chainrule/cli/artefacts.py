@@ -29,16 +29,20 @@ def boundary_picture(model: MLP, X: Any, y: Any) -> Callable[[Path], None]:
     return lambda path: _save(lambda: plot_boundary(model, X, y), path)
 
 
-def neuron_drawing(model: MLP, row: Sequence[float], names: Sequence[str]) -> Callable[[Path], None]:
-    """Return what draws the graph of the first neuron for one row, with its gradients."""
+def neuron_drawing(model: MLP, row: list[float], names: Sequence[str]) -> Callable[[Path], None]:
+    """Return what draws the graph of one neuron of the first layer for one row, with its gradients.
+
+    It is the neuron with the largest output: one that the row leaves at 0 has no gradient to show.
+    """
 
     def draw(path: Path) -> None:
-        from chainrule.engine import Value
+        from chainrule.engine import Value, no_grad
         from chainrule.nn import Neuron
         from chainrule.views.dot import draw_dot
 
         # A neuron of its own, so that labels and gradients do not stay on the model.
-        trained = model.layers[0].neurons[0]
+        with no_grad():
+            trained = max(model.layers[0].neurons, key=lambda each: each(row).data)
         neuron = Neuron(len(trained.w), trained.nonlin, trained.activation)
         for i, (copy, weight) in enumerate(zip(neuron.w, trained.w, strict=True)):
             copy.data, copy.label = weight.data, f"w{i}"

@@ -29,6 +29,7 @@ def silent(message: str) -> None:
 def tell(text: str = "", style: str = "") -> None:
     """Write a line for people to stdout."""
     console(sys.stdout).print(text, style=style or None, soft_wrap=True)
+    sys.stdout.flush()  # in step with the progress on stderr, also where both go into one file
 
 
 def table(columns: list[str], rows: list[list[str]]) -> None:
