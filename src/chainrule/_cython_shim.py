@@ -27,3 +27,8 @@ def declare(_type: Any, value: Any = None) -> Any:
 def cast(_type: Any, value: Any) -> Any:
     """Return the value as it is."""
     return value
+
+
+# The C types, which in Python say nothing; `int` is C's, and nothing below this line needs Python's.
+Py_ssize_t = bint = double = int = p_char = p_double = p_void = short = void = None
+NULL = None

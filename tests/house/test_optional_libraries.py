@@ -41,15 +41,37 @@ class Block:
 sys.meta_path.insert(0, Block())
 """
 
+# Each part of the engine that is written with Cython's words, and each layer above it.
 USE = """
+import copy, pickle
 import chainrule as cr
-from chainrule import engine, nn, losses, optim, training, views, cli
+from chainrule import engine, losses, nn, optim, training, views
+from chainrule.cli import main
 
 a = cr.Value(2.0)
 loss = cr.tanh(a * 3.0 - 5.0) ** 2
 loss.backward()
 assert abs(a.grad - 1.9191206837) < 1e-9, a.grad
 assert "digraph" in cr.draw_dot(loss).source
+
+model = nn.MLP(2, [3, 1], activation="tanh")
+optimizer = optim.Adam(model.parameters())
+for _ in range(3):
+    optimizer.zero_grad()
+    total = losses.mse([model([1.0, -1.0]), cr.dot([a, a], [1.0, 2.0])], [1.0, 2.0])
+    total.backward()
+    optimizer.step()
+
+own = cr.Value(a.data ** 3, (a,), "cube")
+def give(): a.grad += 3 * a.data ** 2 * own.grad
+own._backward = give
+a.grad = 0.0
+(own * 2.0).backward()
+assert a.grad == 24.0, a.grad
+with cr.no_grad():
+    assert not (a * 2.0)._prev
+assert pickle.loads(pickle.dumps(loss)).data == copy.deepcopy(loss).data == loss.data
+del loss, total, own
 """
 
 
