@@ -44,13 +44,17 @@ def require_value(root: object, function: str) -> None:
     raise NumberError(f"{function}() walks the graph of one Value, and got {kind}: {advice}")
 
 
+# Counting stops here, so that a drawing of ten million nodes is as quick as one of a hundred thousand.
+MOST_COUNTED = 100_000
+
+
 @dataclass(frozen=True)
 class Excerpt:
     """The part of a graph that lies nearest to its root.
 
     `nodes` is in topological order and ends with the root; `operands[i]` holds those operands of
     `nodes[i]` that are part of the excerpt, and `missing[i]` says how many of its operands are not.
-    `left_out` counts the nodes of the whole graph that are not in `nodes`.
+    `left_out` counts the nodes that are not in `nodes`; above MOST_COUNTED it is only a lower bound.
     """
 
     nodes: list[Value]
@@ -66,21 +70,49 @@ def excerpt(root: Value, limit: int) -> Excerpt:
     An operation of up to three keeps all of its operands or none; half of `a - b` would mislead.
     """
     kept: dict[int, tuple[Value, ...]] = {}
+    missing: dict[int, int] = {}
     nearest = [root]
     met = {id(root)}
     budget = limit
     for node in nearest:
         operands = node._prev
-        if len(operands) > budget:
-            operands = operands[:budget] if len(operands) > 3 else ()
-        budget -= len(operands)
-        kept[id(node)] = operands
-        for operand in operands:
+        room = budget if len(operands) > 3 or len(operands) <= budget else 0
+        kept[id(node)] = operands[:room]
+        missing[id(node)] = max(len(operands) - room, 0)
+        budget -= len(kept[id(node)])
+        for operand in kept[id(node)]:
             if id(operand) not in met:
                 met.add(id(operand))
                 nearest.append(operand)
-    order = topological_order(root)
-    nodes = order if len(order) == len(nearest) else [node for node in order if id(node) in met]
-    shown = [kept[id(node)] for node in nodes]
-    missing = [len(node._prev) - len(operands) for node, operands in zip(nodes, shown, strict=True)]
-    return Excerpt(nodes, shown, missing, len(order) - len(nearest))
+    nodes = _ordered(root, kept)
+    left_out = _count_beyond([node for node in nearest if missing[id(node)]], met)
+    return Excerpt(nodes, [kept[id(node)] for node in nodes], [missing[id(node)] for node in nodes], left_out)
+
+
+def _ordered(root: Value, kept: dict[int, tuple[Value, ...]]) -> list[Value]:
+    """Return the nodes of an excerpt depth first, operands before users."""
+    order = []
+    entered = {id(root)}
+    path = [(root, iter(kept[id(root)]))]
+    while path:
+        node, rest = path[-1]
+        operand = next((operand for operand in rest if id(operand) not in entered), None)
+        if operand is None:
+            order.append(node)
+            path.pop()
+        else:
+            entered.add(id(operand))
+            path.append((operand, iter(kept[id(operand)])))
+    return order
+
+
+def _count_beyond(rim: list[Value], met: set[int]) -> int:
+    """Count the nodes that are reached from `rim` and are not in `met`, until there are too many."""
+    count = 0
+    while rim and count <= MOST_COUNTED:
+        for operand in rim.pop()._prev:
+            if id(operand) not in met:
+                met.add(id(operand))
+                rim.append(operand)
+                count += 1
+    return count

@@ -36,8 +36,7 @@ def missing_graphviz(file_format: str) -> MissingLibraryError:
     """Return the error that says what `file_format` needs and how to get it."""
     found = "the one found here failed" if _commands(file_format) else "none was found"
     return MissingLibraryError(
-        f"a drawing as {file_format} needs Graphviz, and {found} (svg needs nothing): "
-        "pip install 'chainrule[draw]'"
+        f"a drawing as {file_format} needs Graphviz, and {found} (svg needs nothing): pip install 'chainrule[draw]'"
     )
 
 

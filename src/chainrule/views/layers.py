@@ -23,8 +23,8 @@ Point = tuple[float, float]
 class Layout:
     """Where everything lies: a centre per shape, a path of points per arrow, and the whole extent.
 
-    A path begins and ends at the rims of its shapes; between them it has two points for each rank
-    that it passes, and runs straight from the first to the second.
+    A path begins and ends at the rims of its shapes; between them it has two points for each stretch
+    of ranks that it passes, and runs straight from the first to the second.
     """
 
     centres: list[Point]
@@ -224,7 +224,10 @@ def _path(grid: _Grid, chain: list[int], centres: list[Point], depth: list[float
     for lane in chain[1:-1]:
         x, y = centres[lane]
         half = depth[grid.rank[lane]] / 2
-        points += [(x - half, y), (x + half, y)]
+        if len(points) > 1 and abs(points[-1][1] - y) < 0.05:
+            points[-1] = (x + half, y)  # straight on, without a bend
+        else:
+            points += [(x - half, y), (x + half, y)]
     points.append((centres[head][0] - grid.sizes[head][0] / 2, centres[head][1]))
     return points
 

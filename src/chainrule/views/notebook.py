@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 
 from chainrule.graph import Value, excerpt, is_constant
-from chainrule.views.picture import LONGEST_TEXT, legible, picture_of
+from chainrule.views.picture import LONGEST_TEXT, count_text, legible, picture_of
 from chainrule.views.svg import escape, svg_of
 
 # What a notebook's cell holds readably; `draw_dot` draws more.
@@ -19,7 +19,7 @@ def value_html(value: Value) -> str:
     picture = picture_of(part)
     rows = "".join(map(_row, part.nodes[: -ROWS - 1 : -1]))
     hidden = max(len(part.nodes) - ROWS, 0) + part.left_out
-    note = f"<p>{hidden:,} more values are not in this table.</p>" if hidden else ""
+    note = f"<p>{count_text(hidden)} more values are not in this table.</p>" if hidden else ""
     return (
         f"{image_html(svg_of(picture, 'LR').encode(), picture.title)}"
         "<details><summary>The numbers as a table</summary><table>"
@@ -42,8 +42,7 @@ def image_html(svg: bytes, alternative: str) -> str:
     address = f"data:image/svg+xml;base64,{b64encode(svg).decode()}"
     # Wider than the page it scrolls: scaled down to fit, its numbers could not be read.
     return (
-        '<div style="overflow-x: auto">'
-        f'<img src="{address}" alt="{escape(alternative)}" style="max-width: none"></div>'
+        f'<div style="overflow-x: auto"><img src="{address}" alt="{escape(alternative)}" style="max-width: none"></div>'
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from chainrule.graph import Excerpt, Value, is_constant, op_of
+from chainrule.graph import MOST_COUNTED, Excerpt, Value, is_constant, op_of
 
 LONGEST_TEXT = 40
 LONGEST_HINT = 200
@@ -71,10 +71,9 @@ def picture_of(part: Excerpt, *, expand: bool = True) -> Picture:
     Names come from the topological order, so the same graph gives the same picture in every run.
     With `expand` an n-ary node is drawn as the products and sums that it adds up.
     """
-    picture = Picture(_title(part.nodes[-1], len(part.nodes) + part.left_out))
-    missing = sum(part.missing)
-    if missing:
-        rest = f"{part.left_out:,} more values" if part.left_out else f"{missing:,} more connections"
+    picture = Picture(_title(part))
+    if sum(part.missing):
+        rest = f"{count_text(part.left_out)} more values" if part.left_out else "more connections"
         picture.add("rest", "rest", [rest], "left out of this picture")
     names = {id(node): f"v{index}" for index, node in enumerate(part.nodes)}
     for node, shown, hidden in zip(part.nodes, part.operands, part.missing, strict=True):
@@ -91,9 +90,7 @@ class Term:
     data: float
 
 
-def _draw(
-    picture: Picture, node: Value, name: str, operands: list[Term], *, hidden: int, expand: bool
-) -> None:
+def _draw(picture: Picture, node: Value, name: str, operands: list[Term], *, hidden: int, expand: bool) -> None:
     entry = name
     kind: Kind = "constant" if is_constant(node) else "result" if node._prev else "leaf"
     row = op_of(node)
@@ -148,9 +145,16 @@ def figure(number: float) -> str:
     return f"{number:.4e}" if 1e12 <= abs(number) < float("inf") else f"{number:.4f}"
 
 
-def _title(root: Value, count: int) -> str:
+def count_text(count: int) -> str:
+    """Return a number of nodes that are left out, which is not counted to the end when it is large."""
+    return f"{count:,}" if count <= MOST_COUNTED else f"more than {MOST_COUNTED:,}"
+
+
+def _title(part: Excerpt) -> str:
+    root, drawn = part.nodes[-1], len(part.nodes)
     name = f"{legible(str(root.label), LONGEST_TEXT)} = " if root.label else ""
-    return f"Graph of {name}{figure(root.data)}, {count:,} value{'' if count == 1 else 's'}"
+    rest = f", {count_text(part.left_out)} more left out" if part.left_out else ""
+    return f"Graph of {name}{figure(root.data)}: {drawn:,} value{'' if drawn == 1 else 's'}{rest}"
 
 
 def legible(text: str, longest: int) -> str:

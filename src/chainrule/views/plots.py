@@ -30,7 +30,8 @@ _STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "grid.alpha": 0.3,
     "font.size": 11.0,
-    "legend.frameon": False,
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.85,
     "savefig.dpi": 150,
     # Fixed names inside an SVG file, instead of random ones: the same plot gives the same bytes.
     "svg.hashsalt": "chainrule",
