@@ -157,4 +157,5 @@ def _share(figures: dict[str, float]) -> str:
 
 
 def _errors(figures: dict[str, float]) -> list[str]:
-    return [f"{figures['rmse']:.4g}", f"{figures['r2']:.3f}"]
+    r2 = figures["r2"]
+    return [f"{figures['rmse']:.4g}", f"{r2:.3f}" if abs(r2) < 1000 else f"{r2:.3g}"]

@@ -29,6 +29,7 @@ class History:
         gradient_norm: for each layer, the length of its gradient vector, mean over the epoch's batches.
         stopped: why the training ended before its last epoch; empty when it did not.
         interrupted: whether a person stopped it (Ctrl-C).
+        diverged: whether it ended because the loss, a gradient or a weight was no finite number.
     """
 
     epochs: list[int] = field(default_factory=list)
@@ -43,6 +44,7 @@ class History:
     gradient_norm: dict[str, list[float]] = field(default_factory=dict)
     stopped: str = ""
     interrupted: bool = False
+    diverged: bool = False
 
     def __len__(self) -> int:
         """Return the number of finished epochs."""
@@ -97,7 +99,7 @@ class History:
         return f"History({len(self)} {plural}: {ends}{why})"
 
 
-_NOT_CURVES = ("epochs", "gradient_norm", "stopped", "interrupted")
+_NOT_CURVES = ("epochs", "gradient_norm", "stopped", "interrupted", "diverged")
 
 
 def _plain(number: float) -> float | str:

@@ -77,7 +77,7 @@ def train(plan: Plan) -> History:
             training.history.interrupted = True
         except _DivergedError as reason:
             training.history.stopped = str(reason)
-            warnings.warn(f"{reason}: {training.advice()}", DivergenceWarning, stacklevel=3)
+            training.history.diverged = True
         finally:
             # A gradient left behind would make the next backward() of the person's own warn.
             zero_grad(training.parameters)
@@ -85,6 +85,8 @@ def train(plan: Plan) -> History:
         for callback in plan.callbacks:
             callback.on_train_end()
     training.progress.finish(training.history.stopped)
+    if training.history.diverged:  # last, because a person may have made warnings errors
+        warnings.warn(f"{training.history.stopped}: {training.advice()}", DivergenceWarning, stacklevel=3)
     return training.history
 
 

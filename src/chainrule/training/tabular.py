@@ -118,7 +118,7 @@ def learn(table: Table, settings: Settings, say: Say, visible: bool) -> Learned:
     inputs, _ = preparation.encode(table)
     answers = _Answers.of(table, target, split)
     started = time.perf_counter()
-    model, history = _train(inputs, answers, split, settings, visible)
+    model, history = _train(inputs, answers, split, settings, say=say, visible=visible)
     seconds = time.perf_counter() - started
     outputs = predict(model, inputs)
     baseline, constant = _baselines(inputs, answers, split)
@@ -171,13 +171,15 @@ class _Answers:
         return {"rmse": self.target.scale * residual**0.5, "r2": r2}
 
 
-def _train(inputs: Floats, answers: _Answers, split: Split, settings: Settings, visible: bool) -> tuple[MLP, History]:
+def _train(
+    inputs: Floats, answers: _Answers, split: Split, settings: Settings, *, say: Say, visible: bool
+) -> tuple[MLP, History]:
     outputs = max(len(answers.target.classes), 1)
     with _seeded(settings.seed):
         model = MLP(inputs.shape[1], [*settings.hidden, outputs])
     calm(model)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", DivergenceWarning)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DivergenceWarning)  # the history tells the same, and is told below
         history = fit(
             model,
             inputs[split.train],
@@ -188,15 +190,16 @@ def _train(inputs: Floats, answers: _Answers, split: Split, settings: Settings, 
             loss="cross_entropy" if answers.target.classes else "mse",
             optimizer=AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay),
             callbacks=[EarlyStopping(patience=settings.patience)],
-            verbose=1 if visible else 0,
+            verbose=int(visible),
             seed=settings.seed,
             unit=answers.target.scale,
         )
     if history.interrupted:
         raise KeyboardInterrupt
-    diverged = [str(w.message) for w in caught if issubclass(w.category, DivergenceWarning)]
-    if diverged and not history.epochs:
-        raise ArgumentError(f"nothing was learnt: {diverged[0]}")
+    if history.diverged and not history.epochs:
+        raise ArgumentError(f"nothing was learnt: {history.stopped}: choose a smaller --lr than {settings.lr:g}")
+    if history.diverged:
+        say(f"{history.stopped}, so the training ended there: a smaller --lr than {settings.lr:g} goes on longer")
     return model, history
 
 
