@@ -142,7 +142,8 @@ def test_a_subclass_of_ours_with_a_parameter() -> None:
 def test_a_neuron_of_ones_own_in_a_layer() -> None:
     class Raised(Neuron):
         def __call__(self, x: Any) -> Value:
-            return super().__call__(x) + 100.0
+            raised: Value = super().__call__(x) + 100.0
+            return raised
 
     layer = Layer(2, 1, nonlin=False)
     before = layer([1.0, 2.0]).data
