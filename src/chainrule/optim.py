@@ -31,9 +31,7 @@ def sgd(p: Operand, g: Operand, *, lr: Operand) -> tuple[Operand, ...]:
     return (p - lr * g,)
 
 
-def momentum_sgd(
-    p: Operand, g: Operand, velocity: Operand, *, lr: Operand, momentum: Operand
-) -> tuple[Operand, ...]:
+def momentum_sgd(p: Operand, g: Operand, velocity: Operand, *, lr: Operand, momentum: Operand) -> tuple[Operand, ...]:
     """Momentum (Polyak 1964, in PyTorch's form): a step along a decaying sum of gradients."""
     velocity = momentum * velocity + g
     return p - lr * velocity, velocity
@@ -90,9 +88,8 @@ class Hyperparameter:
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, optimizer: Optimizer, owner: type | None = None) -> float:
-        number: float = vars(optimizer)[self.name]
-        return number
+    def __get__(self, optimizer: Optimizer | None, owner: type | None = None) -> Any:
+        return self if optimizer is None else vars(optimizer)[self.name]
 
     def __set__(self, optimizer: Optimizer, value: float) -> None:
         where = f"{type(optimizer).__name__}: {self.name}"
@@ -172,30 +169,35 @@ class Optimizer:
         Raises:
             ArgumentError: the state is of another optimizer or another number of parameters, or damaged.
         """
+        try:
+            fresh = self._twin(state)
+        except ChainruleError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ArgumentError(
+                f"{type(self).__name__} was given a state that does not fit "
+                f"({type(error).__name__}: {error}): "
+                f"give what state_dict() of the same optimizer and model returned"
+            ) from error
+        vars(self).update(vars(fresh))
+
+    def _twin(self, state: Mapping[str, Any]) -> Optimizer:
+        """Return a new optimizer of the same parameters in a saved state; any error means that it is damaged."""
         import numpy as np
 
-        name, count = type(self).__name__, len(self.parameters)
-        try:
-            if state["optimizer"] != name:
-                raise ArgumentError(f"{name} was given the state of {state['optimizer']}: build that one")
-            fresh = type(self)(self.parameters, **state["hyperparameters"])
-            fresh.steps = index(state["steps"])
-            for key, numbers in state["state"].items():
-                fresh.state[key] = np.array(numbers, dtype=np.float64)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            if isinstance(error, ArgumentError):
-                raise
-            raise ArgumentError(
-                f"{name} was given a damaged state ({type(error).__name__}: {error}): "
-                f"give what its state_dict() returned"
-            ) from error
-        for key, array in fresh.state.items():
-            if array.shape != (count,) or key not in fresh.update().state:
-                raise ArgumentError(
-                    f"{name}: state {key!r} of shape {array.shape} does not fit {count} parameters: "
-                    f"give the state that was taken with this model"
-                )
-        vars(self).update(vars(fresh))
+        if state["optimizer"] != type(self).__name__:
+            raise ValueError(f"it is of {state['optimizer']!r:.60}")
+        if set(state["hyperparameters"]) != set(self.hyperparameters) or index(state["steps"]) < 0:
+            raise ValueError("its hyperparameters or steps are damaged")
+        twin = type(self)(self.parameters, **state["hyperparameters"])
+        twin.steps = state["steps"]
+        twin.state = {name: np.array(each, dtype=np.float64) for name, each in state["state"].items()}
+        if twin.state and set(twin.state) != set(twin.update().state):
+            raise ValueError(f"its state has {', '.join(twin.state)}")
+        for name, array in twin.state.items():
+            if array.shape != (len(self.parameters),):
+                raise ValueError(f"{name} has shape {array.shape} for {len(self.parameters)} parameters")
+        return twin
 
     def __repr__(self) -> str:
         numbers = ", ".join(f"{name}={getattr(self, name)}" for name in self.hyperparameters)
@@ -335,14 +337,10 @@ def checked_parameters(optimizer: str, parameters: Any) -> list[Value]:
     """
     if not isinstance(parameters, Iterable):
         kind = type(parameters).__name__
-        raise NumberError(
-            f"{optimizer} takes a list of Values, not {kind}: pass model.parameters() or [value]"
-        )
+        raise NumberError(f"{optimizer} takes a list of Values, not {kind}: pass model.parameters() or [value]")
     found = list(parameters)
     if not found:
-        raise ArgumentError(
-            f"{optimizer} was given no parameters: pass model.parameters() of a model with some"
-        )
+        raise ArgumentError(f"{optimizer} was given no parameters: pass model.parameters() of a model with some")
     places: dict[Value, int] = {}
     for i, value in enumerate(found):
         if not isinstance(value, Value):

@@ -225,7 +225,7 @@ def test_another_network(tmp_path: Path) -> None:
 
 def test_not_a_file(tmp_path: Path) -> None:
     model = Neuron(1)
-    paths = [tmp_path, tmp_path / "missing", tmp_path / ("x" * 5000), "a\0b", Path(os.devnull)]
+    paths: list[Any] = [tmp_path, tmp_path / "missing", tmp_path / ("x" * 5000), "a\0b", Path(os.devnull)]
     fifo = tmp_path / "pipe"
     if hasattr(os, "mkfifo"):
         os.mkfifo(fifo)
