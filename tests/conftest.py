@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import warnings
 
 import hypothesis
 import pytest
@@ -16,23 +17,27 @@ hypothesis.settings.register_profile("chainrule", derandomize=True, deadline=Non
 hypothesis.settings.load_profile("chainrule")
 
 
+def engine_is_compiled() -> bool:
+    """Import the engine; that it is slow where it was not compiled is said in the header instead."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from chainrule import engine
+    return engine.compiled
+
+
 def pytest_sessionstart() -> None:
     """Refuse to start in CI with something missing that would turn tests into skips."""
-    if not os.environ.get("CI"):
-        return
-    missing = [name for name in NEEDED_IN_CI if importlib.util.find_spec(name) is None]
-    if missing:
-        raise pytest.UsageError(f"CI is set and {', '.join(missing)} cannot be imported: install it")
-    from chainrule import engine
-
-    if not engine.compiled and os.environ.get("CHAINRULE_PURE") != "1":
-        raise pytest.UsageError(
-            "CI is set and the compiled engine is missing: install a C compiler, then `make clean test`"
-        )
+    compiled = engine_is_compiled()
+    if os.environ.get("CI"):
+        missing = [name for name in NEEDED_IN_CI if importlib.util.find_spec(name) is None]
+        if not compiled and os.environ.get("CHAINRULE_PURE") != "1":
+            missing.append("the compiled engine (is there a C compiler?)")
+        if missing:
+            raise pytest.UsageError(f"CI is set and something is missing: {', '.join(missing)}")
+    if not compiled:
+        os.environ["CHAINRULE_PURE"] = "1"  # programs that tests start do not say again that it is slow
 
 
 def pytest_report_header() -> str:
     """Say which engine the run tests, since that is an environment variable away."""
-    from chainrule import engine
-
-    return f"chainrule engine: {'compiled' if engine.compiled else 'pure Python'}"
+    return f"chainrule engine: {'compiled' if engine_is_compiled() else 'pure Python'}"
