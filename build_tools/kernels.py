@@ -12,13 +12,36 @@ from pathlib import Path
 
 MODULES = ("elementary", "transcendental", "activations", "reductions")
 C_API = """\
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memset
+from cpython.object cimport PyObject
 
 cdef extern from "Python.h":
+    ctypedef struct PyTypeObject:
+        Py_ssize_t tp_basicsize
+        PyObject *(*tp_alloc)(PyTypeObject *, Py_ssize_t) noexcept
+        void (*tp_free)(void *) noexcept
+        void (*tp_dealloc)(PyObject *) noexcept
     void PyObject_GC_Track(object)
     void PyObject_GC_UnTrack(object)
+    void PyObject_GC_UnTrackPointer "PyObject_GC_UnTrack" (PyObject *)
     int PyObject_GC_IsTracked(object)
+    void PyObject_GC_Del(void *)
+    PyObject *_PyObject_GC_New(PyTypeObject *)
+    PyObject *PyObject_Init(PyObject *, PyTypeObject *)
     int PyObject_GenericSetAttr(object, object, object) except -1
+    void Py_SET_REFCNT(PyObject *, Py_ssize_t)
+    PyTypeObject *_type_of "Py_TYPE" (PyObject *)
+
+cdef extern from *:
+    '''
+    #if defined(__GNUC__)
+    #define chainrule_prefetch(item) __builtin_prefetch((const char *)(item) + 16)
+    #else
+    #define chainrule_prefetch(item) ((void)(item))
+    #endif
+    '''
+    void prefetch "chainrule_prefetch" (void *)
 """
 DISPATCHERS = {
     "unary_value": ("a", 1, 0),

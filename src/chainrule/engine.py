@@ -28,14 +28,25 @@ from chainrule.ops.row import BY_CODE, TABLE, Op, real_number
 if cython.compiled:
     from cython.cimports.chainrule._kernels import (
         Code,
+        PyObject,
         PyObject_GC_IsTracked,
+        PyObject_GC_Del,
         PyObject_GC_Track,
         PyObject_GC_UnTrack,
+        PyObject_GC_UnTrackPointer,
         PyObject_GenericSetAttr,
+        PyObject_Init,
+        PyTypeObject,
+        Py_SET_REFCNT,
+        _PyObject_GC_New,
+        _type_of,
         binary_value,
         free,
         left_slope,
         malloc,
+        memset,
+        prefetch,
+        realloc,
         right_slope,
         unary_slope,
         unary_value,
@@ -59,11 +70,7 @@ STALE = cython.declare(cython.int, 4)  # … and whose data has changed since
 CLOSURE = cython.declare(cython.int, 8)  # a `_backward` function was assigned
 INTEGER = cython.declare(cython.int, 16)  # the constant exponent was given as an integer
 TRACKED = cython.declare(cython.int, 32)  # known to Python's cycle collector
-
-# How many frees may nest before the rest is put off; deep chains would exhaust the C stack otherwise.
-FREE_DEPTH = cython.declare(cython.int, 100)
-_free_depth = cython.declare(cython.int, 0)
-_to_free: list[Any] = cython.declare(list, [])
+NARY = cython.declare(cython.int, 64)  # the operands are in `_extra`
 
 _open_no_grad = cython.declare(cython.int, 0)  # open no_grad blocks of all threads together
 _running_backward = cython.declare(cython.int, 0)  # backward() calls under way, nested ones included
@@ -99,7 +106,6 @@ class Operands:
         free(self.slopes)
 
 
-@cython.freelist(65536)
 @cython.cclass
 class Value:
     """A float64 that records the op and the operands it was made from.
@@ -114,7 +120,10 @@ class Value:
         NumberError: data is not a real number, or a child is not a Value.
     """
 
-    _data: cython.double
+    # In this order what backward() touches lies together in one or two cache lines.
+    _waiting: cython.int  # during backward(): users of this node that have not given their share yet
+    _code: cython.short  # the op's code, Code.LEAF for a leaf, Code.CUSTOM for an op of the user's
+    _flags: cython.short
     _grad: cython.double
     _left: Value | None
     _right: Value | None
@@ -122,10 +131,8 @@ class Value:
     # binary op stands the plain number that it was
     _left_slope: cython.double
     _right_slope: cython.double
+    _data: cython.double
     _extra: object  # None, a dict of attributes (label, _backward, the user's own), or Operands
-    _waiting: cython.int  # during backward(): users of this node that have not given their share yet
-    _code: cython.short  # the op's code, Code.LEAF for a leaf, Code.CUSTOM for an op of the user's
-    _flags: cython.short
 
     __array_priority__ = 1000  # numpy's scalars and arrays leave mixed arithmetic to Value
 
@@ -138,14 +145,11 @@ class Value:
     ) -> None:
         if not cython.compiled:
             _blank(self)
-        self._data = real_number(data, "Value")
-        if type(self) is Value:
-            _untrack(self)
-        else:
+        self._data = data if isinstance(data, float) else real_number(data, "Value")
+        if type(self) is not Value:
             self._flags = TRACKED
-        children = list(_children)
-        if children and _recording():
-            _make_custom(self, children)
+        if _children != () and _recording():
+            _make_custom(self, list(_children))
         if _op:
             _attributes(self)["_op"] = str(_op)
         if label:
@@ -438,25 +442,6 @@ class Value:
         for name, attribute in state.items():
             setattr(self, name, attribute)
 
-    def __dealloc__(self) -> None:
-        # Freeing a node may free its operands, and theirs: beyond a depth they are put off to a list.
-        global _free_depth
-        if self._left is None and self._right is None and self._extra is None:
-            return
-        if _free_depth < FREE_DEPTH:
-            _free_depth += 1
-            self._left = None
-            self._right = None
-            self._extra = None
-            if _free_depth == 1:
-                while _to_free:
-                    _to_free.pop()
-            _free_depth -= 1
-        else:
-            _to_free.append(self._left)
-            _to_free.append(self._right)
-            _to_free.append(self._extra)
-
 
 if not cython.compiled:
     del Value.__setattr__
@@ -486,7 +471,6 @@ def _node(code: cython.int, data: cython.double) -> Value:
     node: Value = Value.__new__(Value)
     if not cython.compiled:
         _blank(node)
-    _untrack(node)
     node._code = code
     node._data = data
     return node
@@ -573,12 +557,26 @@ def _operator(code: cython.int, value: Value, other: object, reflected: cython.b
             return _binary(code, cython.cast(Value, other), value)
         return _binary(code, value, cython.cast(Value, other))
     if isinstance(other, float):
-        number = cython.cast(float, other)
+        number = other
+    elif isinstance(other, int):
+        number = _float_of_int(other)
     else:
         return _operator_slowly(code, value, other, reflected)
     if reflected:
         return _number_and_value(code, number, value)
-    return _value_and_number(code, value, number)
+    node: Value = _value_and_number(code, value, number)
+    if code == Code.POWER and isinstance(other, int) and node._code == Code.POWER:
+        node._flags |= INTEGER
+    return node
+
+
+@cython.cfunc
+@cython.inline
+def _float_of_int(number: object) -> cython.double:
+    try:
+        return float(number)
+    except OverflowError:
+        return real_number(number, "")
 
 
 @cython.cfunc
@@ -594,7 +592,7 @@ def _operator_slowly(code: cython.int, value: Value, other: object, reflected: c
         return _number_and_value(code, number, value)
     node = _value_and_number(code, value, number)
     if code == Code.POWER and node._code == Code.POWER:
-        if isinstance(other, int) or hasattr(other, "__index__"):
+        if hasattr(other, "__index__"):
             node._flags |= INTEGER
         elif not hasattr(other, "ndim"):
             _attributes(node)["_op"] = f"**{other}"
@@ -675,12 +673,15 @@ def _new_operands(node: Value, count: cython.Py_ssize_t) -> Operands:
     else:
         inner.slopes = [0.0] * count
     node._extra = inner
+    node._flags |= NARY
     return inner
 
 
 @cython.cfunc
 def _make_custom(node: Value, children: list) -> object:
     """Make a leaf the result of an op of the user's, whose slopes are 0 until `_backward` is assigned."""
+    if not children:
+        return
     inner: Operands = _new_operands(node, len(children))
     node._code = Code.CUSTOM
     for i in range(len(children)):
@@ -779,6 +780,55 @@ def _finish(node: Value, data: cython.double, tracked: cython.int) -> Value:
 # The chain rule
 
 
+@cython.final
+@cython.cclass
+class Pile:
+    """A stack of nodes; compiled, of bare pointers, since the graph itself keeps its nodes alive."""
+
+    nodes: cython.pointer(cython.p_void)
+    count: cython.Py_ssize_t
+    room: cython.Py_ssize_t
+
+    def __init__(self) -> None:
+        self.count = 0
+        if cython.compiled:
+            self.room = 0
+        else:
+            self.nodes = []
+
+    def __dealloc__(self) -> None:
+        free(self.nodes)
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(-1)
+def _push(pile: Pile, node: Value) -> cython.int:
+    if cython.compiled:
+        if pile.count == pile.room:
+            _make_room(pile)
+        pile.nodes[pile.count] = cython.cast(cython.p_void, node)
+        # the node will be visited soon: its operands had better be in the cache by then
+        prefetch(cython.cast(cython.p_void, node._left))
+        prefetch(cython.cast(cython.p_void, node._right))
+    else:
+        pile.nodes.append(node)
+    pile.count += 1
+    return 0
+
+
+@cython.cfunc
+def _make_room(pile: Pile) -> object:
+    room: cython.Py_ssize_t = 2 * pile.room + 64
+    nodes = cython.cast(
+        cython.pointer(cython.p_void), realloc(pile.nodes, room * cython.sizeof(cython.p_void))
+    )
+    if nodes is cython.NULL:
+        raise MemoryError
+    pile.nodes = nodes
+    pile.room = room
+
+
 @cython.cfunc
 def _backpropagate(root: Value) -> cython.int:
     """Run backward() from root; return the number of stale leaves.
@@ -787,32 +837,37 @@ def _backpropagate(root: Value) -> cython.int:
     every node once, its gradient complete before it is passed on.
     """
     global _running_backward
-    node: Value = root
-    ready: list = [root]
-    counted: cython.Py_ssize_t = 0
+    pile: Pile = Pile()
+    visits: cython.Py_ssize_t = 0
     stale: cython.int = 0
     if _running_backward:
         _refuse_overlap(root)
     _running_backward += 1
     try:
-        while ready:
-            node = ready.pop()
-            counted += 1
-            node._grad = 0.0 if node._code != Code.LEAF else node._grad
-            _count_users(node, ready)
+        _push(pile, root)
+        while pile.count:
+            visits += 1
+            pile.count -= 1
+            if cython.compiled:
+                _count_users(cython.cast(Value, pile.nodes[pile.count]), pile)
+            else:
+                _count_users(pile.nodes.pop(), pile)
         root._grad = 1.0
-        ready.append(root)
-        while ready:
-            node = ready.pop()
-            counted -= 1
-            stale += _give(node, ready)
-        if counted:
+        _push(pile, root)
+        while pile.count:
+            visits -= 1
+            pile.count -= 1
+            if cython.compiled:
+                stale += _give(cython.cast(Value, pile.nodes[pile.count]), pile)
+            else:
+                stale += _give(pile.nodes.pop(), pile)
+        if visits:
             raise GraphError(
-                f"{counted} nodes of the graph were not reached by backward(): it changed while it ran; "
+                f"{visits} nodes of the graph were not reached by backward(): it changed while it ran; "
                 "build the graph anew"
             )
     except BaseException:
-        _reset_counts([root, node, *ready])
+        _reset_counts(root)
         raise
     finally:
         _running_backward -= 1
@@ -821,66 +876,72 @@ def _backpropagate(root: Value) -> cython.int:
 
 @cython.cfunc
 @cython.inline
-def _count_users(node: Value, found: list) -> object:
-    """Count this node as a user of its operands; append those found for the first time."""
-    operand: Value
+@cython.exceptval(-1)
+def _count_users(node: Value, found: Pile) -> cython.int:
+    """Count this node as a user of its operands; pile up those found for the first time."""
     inner: Operands
     i: cython.Py_ssize_t
+    if node._code != Code.LEAF:
+        node._grad = 0.0
     if node._left is not None:
         _count(node._left, found)
     if node._right is not None:
         _count(node._right, found)
-    if type(node._extra) is Operands:
+    if node._flags & NARY:
         inner = cython.cast(Operands, node._extra)
         for i in range(len(inner.items)):
             if inner.items[i] is not None:
-                operand = cython.cast(Value, inner.items[i])
-                _count(operand, found)
+                _count(cython.cast(Value, inner.items[i]), found)
+    return 0
 
 
 @cython.cfunc
 @cython.inline
-def _count(operand: Value, found: list) -> object:
+@cython.exceptval(-1)
+def _count(operand: Value, found: Pile) -> cython.int:
     if operand._code != Code.LEAF:
         if operand._waiting == 0:
-            found.append(operand)
+            _push(found, operand)
         operand._waiting += 1
+    return 0
 
 
 @cython.cfunc
 @cython.inline
-def _give(node: Value, ready: list) -> cython.int:
+@cython.exceptval(-1)
+def _give(node: Value, ready: Pile) -> cython.int:
     """The chain rule: give each operand its share; return how many of them were stale."""
     inner: Operands
     i: cython.Py_ssize_t
     stale: cython.int = 0
+    share: cython.double
     gradient: cython.double = node._grad
-    slope: cython.double
     if node._flags & CLOSURE:
         return _give_by_closure(node, ready)
     if node._left is not None:
         stale += _receive(node._left, node._left_slope * gradient, ready)
     if node._right is not None:
         stale += _receive(node._right, node._right_slope * gradient, ready)
-    if type(node._extra) is Operands:
+    if node._flags & NARY:
         inner = cython.cast(Operands, node._extra)
         for i in range(len(inner.items)):
             if inner.items[i] is not None:
-                slope = 0.0 if node._code == Code.CUSTOM else inner.slopes[i] * gradient
-                stale += _receive(cython.cast(Value, inner.items[i]), slope, ready)
+                share = 0.0 if node._code == Code.CUSTOM else inner.slopes[i] * gradient
+                stale += _receive(cython.cast(Value, inner.items[i]), share, ready)
     return stale
 
 
 @cython.cfunc
 @cython.inline
-def _receive(operand: Value, share: cython.double, ready: list) -> cython.int:
+@cython.exceptval(-1)
+def _receive(operand: Value, share: cython.double, ready: Pile) -> cython.int:
     """Add a share to an operand's gradient; return 1 if it is a leaf whose gradient is stale."""
     stale: cython.int = 0
     if operand._code != Code.LEAF:
         operand._grad += share
         operand._waiting -= 1
         if operand._waiting == 0:
-            ready.append(operand)
+            _push(ready, operand)
     elif not operand._flags & CONSTANT:
         operand._grad += share
         if operand._flags & STALE:
@@ -891,7 +952,7 @@ def _receive(operand: Value, share: cython.double, ready: list) -> cython.int:
 
 
 @cython.cfunc
-def _give_by_closure(node: Value, ready: list) -> cython.int:
+def _give_by_closure(node: Value, ready: Pile) -> cython.int:
     """Let the function assigned to `_backward` give the shares; the operands are only counted down."""
     operand: Value
     stale: cython.int = 0
@@ -905,14 +966,11 @@ def _give_by_closure(node: Value, ready: list) -> cython.int:
 
 
 @cython.cfunc
-def _reset_counts(found: list) -> object:
+def _reset_counts(root: Value) -> object:
     """Forget the counts of a backward() that an error ended, so that the next one starts clean."""
     operand: Value
-    while found:
-        for operand in _operands(cython.cast(Value, found.pop())):
-            if operand._waiting:
-                operand._waiting = 0
-                found.append(operand)
+    for operand in topological_order(root, constants=False):
+        operand._waiting = 0
 
 
 @cython.cfunc
@@ -1066,7 +1124,7 @@ def _operands(node: Value) -> list:
 @cython.exceptval(check=False)
 def _operand_count(node: Value) -> cython.Py_ssize_t:
     """Return how many operands a node shows: the constant exponent of a power is part of its op."""
-    if type(node._extra) is Operands:
+    if node._flags & NARY:
         return len(cython.cast(Operands, node._extra).items)
     if node._code == Code.LEAF:
         return 0
@@ -1076,7 +1134,7 @@ def _operand_count(node: Value) -> cython.Py_ssize_t:
 @cython.cfunc
 def _operand_at(node: Value, place: cython.Py_ssize_t, constants: cython.bint) -> Value | None:
     """Return one operand; the Value that stands for a plain number is made when first asked for, else None."""
-    if type(node._extra) is Operands:
+    if node._flags & NARY:
         inner: Operands = cython.cast(Operands, node._extra)
         if inner.items[place] is None and constants:
             inner.items[place] = _constant(inner.slopes[place])
@@ -1094,7 +1152,7 @@ def _operand_at(node: Value, place: cython.Py_ssize_t, constants: cython.bint) -
 @cython.exceptval(check=False)
 def _slope_at(node: Value, place: cython.Py_ssize_t) -> cython.double:
     """Return the local derivative by one operand, or the plain number that it is."""
-    if type(node._extra) is Operands:
+    if node._flags & NARY:
         return cython.cast(Operands, node._extra).slopes[place]
     return node._left_slope if place == 0 else node._right_slope
 
@@ -1131,13 +1189,13 @@ def _number(x: object, where: str) -> cython.double:
     if isinstance(x, Value):
         return cython.cast(Value, x)._data
     if isinstance(x, float):
-        return cython.cast(float, x)
+        return x
     return real_number(x, where)
 
 
 @cython.cfunc
 def _attributes_or_none(node: Value) -> dict:
-    if type(node._extra) is Operands:
+    if node._flags & NARY:
         return cython.cast(Operands, node._extra).attributes
     return node._extra
 
@@ -1148,7 +1206,7 @@ def _attributes(node: Value) -> dict:
     attributes = _attributes_or_none(node)
     if attributes is None:
         attributes = {}
-        if type(node._extra) is Operands:
+        if node._flags & NARY:
             cython.cast(Operands, node._extra).attributes = attributes
         else:
             node._extra = attributes
@@ -1163,34 +1221,111 @@ def _set_data(node: Value, number: cython.double) -> object:
     node._data = number
 
 
-# Python's cycle collector. Nodes are born unknown to it, which makes them as cheap as if it did not exist;
-# only what can be part of a cycle (a function in `_backward`, an attribute, a subclass) is made known to it,
-# and everything made from such a node, since the cycle may close through a later node.
+# Memory. A compiled node is made and freed by the functions below instead of Python's own.
 
 
 @cython.cfunc
-@cython.inline
-def _untrack(node: Value) -> object:
-    if cython.compiled:
-        PyObject_GC_UnTrack(node)
+def _track(node: Value) -> cython.void:
+    """Make a node known to Python's cycle collector.
 
-
-@cython.cfunc
-def _track(node: Value) -> object:
+    Nodes are born unknown to it, which makes them as cheap as if it did not exist; only what can be part of a
+    cycle (a function in `_backward`, an attribute, a subclass) is made known, and everything made from such a
+    node, since the cycle may close through a later one.
+    """
     node._flags |= TRACKED
     if cython.compiled:
         _make_known(node)
-        if type(node._extra) is Operands:
+        if node._flags & NARY:
             _make_known(node._extra)
             _make_known(cython.cast(Operands, node._extra).items)
 
 
 if cython.compiled:
+    # Dead nodes that wait to be used again: taking one is many times cheaper than asking Python for memory.
+    KEPT = cython.declare(cython.int, 65536)
+    _kept = cython.declare(cython.p_void[65536])
+    _kept_count = cython.declare(cython.int, 0)
+    # How many frees may nest before the rest is put off; deep chains would exhaust the C stack otherwise.
+    FREE_DEPTH = cython.declare(cython.int, 100)
+    _free_depth = cython.declare(cython.int, 0)
+    _to_free = cython.declare(list, [])
 
     @cython.cfunc
-    def _make_known(item: object) -> object:
+    def _make_known(item: object) -> cython.void:
         if not PyObject_GC_IsTracked(item):
             PyObject_GC_Track(item)
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _allocate(kind: cython.pointer(PyTypeObject), _count: cython.Py_ssize_t) -> cython.pointer(PyObject):
+        """Return memory for a node, unknown to the cycle collector (the type's `tp_alloc`)."""
+        global _kept_count
+        item: cython.pointer(PyObject)
+        if _kept_count:
+            _kept_count -= 1
+            item = cython.cast(cython.pointer(PyObject), _kept[_kept_count])
+            memset(item, 0, kind.tp_basicsize)
+            return PyObject_Init(item, kind)
+        item = _PyObject_GC_New(kind)
+        if item is not cython.NULL:
+            header: cython.Py_ssize_t = cython.sizeof(PyObject)
+            memset(cython.cast(cython.p_char, item) + header, 0, kind.tp_basicsize - header)
+        return item
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _free_node(item: cython.p_void) -> cython.void:
+        """Take back the memory of a node (the type's `tp_free`)."""
+        global _kept_count
+        if _kept_count < KEPT:
+            _kept[_kept_count] = item
+            _kept_count += 1
+        else:
+            PyObject_GC_Del(item)
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _deallocate(item: cython.pointer(PyObject)) -> cython.void:
+        """End a node's life (the type's `tp_dealloc`)."""
+        PyObject_GC_UnTrackPointer(item)
+        # alive again while its operands are let go, so that handling it as an object cannot end it twice
+        Py_SET_REFCNT(item, 1)
+        _let_go(cython.cast(Value, item))
+        Py_SET_REFCNT(item, 0)
+        _type_of(item).tp_free(item)
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _let_go(node: Value) -> cython.void:
+        """Drop a node's operands. That may free them, and theirs: beyond a depth they are put off to a list."""
+        global _free_depth
+        if _free_depth < FREE_DEPTH:
+            _free_depth += 1
+            node._left = None
+            node._right = None
+            node._extra = None
+            if _free_depth == 1:
+                while _to_free:
+                    _to_free.pop()
+            _free_depth -= 1
+        else:
+            if node._left is not None:
+                _to_free.append(node._left)
+                node._left = None
+            if node._right is not None:
+                _to_free.append(node._right)
+                node._right = None
+            if node._extra is not None:
+                _to_free.append(node._extra)
+                node._extra = None
+
+    @cython.cfunc
+    def _take_over(kind: cython.pointer(PyTypeObject)) -> cython.void:
+        kind.tp_alloc = _allocate
+        kind.tp_free = _free_node
+        kind.tp_dealloc = _deallocate
+
+    _take_over(cython.cast(cython.pointer(PyTypeObject), Value))
 
 
 # Loops over a list of parameters at the engine's speed, for optimizers and models
