@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 
 # Each of these lets tests skip on a person's machine; with CI set, nothing may be skipped for lack of it.
-NEEDED_IN_CI = ("torch", "matplotlib", "sklearn", "Cython")
+NEEDED_IN_CI = ("torch", "micrograd", "sklearn", "matplotlib", "pygraphviz", "Cython")
 
 # The same examples on every run, and no deadline: a slow machine is not a fault of the code.
 hypothesis.settings.register_profile("chainrule", derandomize=True, deadline=None)
