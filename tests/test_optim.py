@@ -144,7 +144,7 @@ def test_a_changed_rate_acts_at_once_as_in_torch() -> None:
 
 
 def test_a_planted_fault_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Adam without its bias correction fails the comparison."""
+    """Adam with the bias correction of another step fails the comparison."""
     right = optim.adam
 
     def wrong(*operands: Any, t: Any, **rest: Any) -> Any:
