@@ -16,7 +16,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 # A change in one of these needs a new build of the extension or other libraries.
 SOURCES := pyproject.toml $(wildcard setup.py build_tools/*.py src/chainrule/engine.py src/chainrule/ops/*.py)
 # What runs a second time on the pure-Python source: the tests of the engine and of what stands on it.
-PURE_TESTS := $(wildcard tests/engine tests/ops tests/functions tests/nn tests/optim tests/losses)
+PURE_TESTS := $(wildcard tests/engine tests/ops tests/graph tests/nn tests/numbers tests/seeds tests/test_*.py)
 
 help:
 	@echo "make demo    install into .venv and watch a network learn"
