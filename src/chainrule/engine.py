@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ContextDecorator
 from types import TracebackType
 from typing import Any
 
@@ -73,7 +74,7 @@ TRACKED = cython.declare(cython.int, 32)  # known to Python's cycle collector
 NARY = cython.declare(cython.int, 64)  # the operands are in `_extra`
 
 _open_no_grad = cython.declare(cython.int, 0)  # open no_grad blocks of all threads together
-_running_backward = cython.declare(cython.int, 0)  # backward() calls under way, nested ones included
+_running: list[Value] = []  # the roots of the backward() calls under way, more than one where they are nested
 _backward_lock = threading.RLock()  # one backward at a time, so that shared leaves get every share
 
 
@@ -140,18 +141,18 @@ class Value:
         self,
         data: Any,
         _children: Iterable[Any] = (),
-        _op: str = "",
-        label: str = "",
+        _op: Any = "",
+        label: Any = "",
     ) -> None:
         if not cython.compiled:
             _blank(self)
-        self._data = data if isinstance(data, float) else real_number(data, "Value")
+        self._data = data if type(data) is float else real_number(data, "Value")
         if type(self) is not Value:
             self._flags = TRACKED
         if _children != () and _recording():
             _make_custom(self, list(_children))
         if _op:
-            _attributes(self)["_op"] = str(_op)
+            set_op(self, str(_op))
         if label:
             self.label = label
 
@@ -162,7 +163,7 @@ class Value:
 
     @data.setter
     def data(self, number: Any) -> None:
-        _set_data(self, number if isinstance(number, float) else real_number(number, "data"))
+        _set_data(self, number if type(number) is float else real_number(number, "data"))
 
     @property
     def grad(self) -> float:
@@ -171,9 +172,7 @@ class Value:
 
     @grad.setter
     def grad(self, number: Any) -> None:
-        self._grad = number if isinstance(number, float) else real_number(number, "grad")
-        if self._grad == 0.0:
-            self._flags &= ~(RECEIVED | STALE)
+        _set_grad(self, number if type(number) is float else real_number(number, "grad"))
 
     @property
     def label(self) -> str:
@@ -182,8 +181,8 @@ class Value:
         return "" if attributes is None else attributes.get("label", "")
 
     @label.setter
-    def label(self, text: str) -> None:
-        _attributes(self)["label"] = text
+    def label(self, text: Any) -> None:
+        _attributes(self)["label"] = str(text)
 
     @property
     def _prev(self) -> tuple[Value, ...]:
@@ -213,9 +212,10 @@ class Value:
 
     @_backward.setter
     def _backward(self, function: Callable[[], None]) -> None:
-        _attributes(self)["_backward"] = function
-        self._flags |= CLOSURE
-        _track(self)
+        if _recording():
+            _attributes(self)["_backward"] = function
+            self._flags |= CLOSURE
+            _track(self)
 
     def _give_shares(self) -> None:
         operand: Value
@@ -276,10 +276,14 @@ class Value:
     def __rtruediv__(self, other: Any) -> Any:
         return _operator(Code.DIVIDE, self, other, True)
 
-    def __pow__(self, other: Any, modulo: None = None) -> Any:
+    def __pow__(self, other: Any, modulo: Any = None) -> Any:
+        if modulo is not None:
+            return NotImplemented
         return _operator(Code.POWER, self, other, False)
 
-    def __rpow__(self, other: Any, modulo: None = None) -> Any:
+    def __rpow__(self, other: Any, modulo: Any = None) -> Any:
+        if modulo is not None:
+            return NotImplemented
         return _operator(Code.POWER, self, other, True)
 
     def __neg__(self) -> Value:
@@ -363,7 +367,7 @@ class Value:
 
     def __getattr__(self, name: str) -> Any:
         attributes = _attributes_or_none(self)
-        if attributes is not None and name in attributes and name[:1] != "_":
+        if attributes is not None and name in attributes:
             return attributes[name]
         op = TABLE.get(name)
         if op is not None and op.public:
@@ -378,6 +382,13 @@ class Value:
         else:
             _attributes(self)[name] = value
             _track(self)
+            _track_attached(value)
+
+    def __delattr__(self, name: str) -> None:
+        attributes = _attributes_or_none(self)
+        if attributes is None or name not in attributes or hasattr(type(self), name):
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}' to delete")
+        del attributes[name]
 
     # A number among numbers: comparisons and conversions look at `data`; == and hash are identity.
 
@@ -444,7 +455,7 @@ class Value:
 
 
 if not cython.compiled:
-    del Value.__setattr__
+    del Value.__setattr__, Value.__delattr__
 
 
 # Making a node
@@ -557,7 +568,7 @@ def _operator(code: cython.int, value: Value, other: object, reflected: cython.b
             return _binary(code, cython.cast(Value, other), value)
         return _binary(code, value, cython.cast(Value, other))
     if isinstance(other, float):
-        number = other
+        number = float(other)
     elif isinstance(other, int):
         number = _float_of_int(other)
     else:
@@ -566,7 +577,10 @@ def _operator(code: cython.int, value: Value, other: object, reflected: cython.b
         return _number_and_value(code, number, value)
     node: Value = _value_and_number(code, value, number)
     if code == Code.POWER and isinstance(other, int) and node._code == Code.POWER:
-        node._flags |= INTEGER
+        if number == other:
+            node._flags |= INTEGER
+        else:
+            set_op(node, f"**{other}")
     return node
 
 
@@ -595,7 +609,7 @@ def _operator_slowly(code: cython.int, value: Value, other: object, reflected: c
         if hasattr(other, "__index__"):
             node._flags |= INTEGER
         elif not hasattr(other, "ndim"):
-            _attributes(node)["_op"] = f"**{other}"
+            set_op(node, f"**{other}")
     return node
 
 
@@ -605,7 +619,14 @@ def _on_elements(code: cython.int, value: Value, array: Any, reflected: cython.b
     import numpy as np
 
     results = np.empty(array.shape, dtype=object)
-    results.flat = [_operator(code, value, element, reflected) for element in array.flat]
+    for place in np.ndindex(array.shape):
+        result = _operator(code, value, array[place], reflected)
+        if result is NotImplemented:
+            raise NumberError(
+                f"'{BY_CODE[code].symbol}' of a Value and an array needs numbers in the array, but it holds "
+                f"{array[place]!r} of type '{type(array[place]).__name__}'"
+            )
+        results[place] = result
     return results
 
 
@@ -697,82 +718,101 @@ def _make_custom(node: Value, children: list) -> object:
             _track(node)
 
 
-def sum_node(terms: list[Any]) -> Any:
-    """Return the sum of Values and numbers as one node, added from left to right (the row `sum`)."""
+def sum(values: Iterable[Any], start: Any = None) -> Any:
+    """Return start + values[0] + values[1] + …, added from left to right, as one node (the row `sum`).
+
+    Args:
+        values: Values and numbers; only numbers give a number. None at all give start, or 0.0.
+        start: what the sum begins with, as in Python's own `sum`.
+
+    Raises:
+        NumberError: an element is neither a Value nor a real number.
+    """
+    terms: list = list(values) if start is None else [start, *values]
     count: cython.Py_ssize_t = len(terms)
     i: cython.Py_ssize_t
+    found: cython.int = 0
+    flags: cython.int = 0
     total: cython.double = 0.0
     number: cython.double
     node = _node(Code.SUM, 0.0)
     inner: Operands = _new_operands(node, count)
-    tracked: cython.int = 0
     for i in range(count):
         term = terms[i]
         if isinstance(term, Value):
+            found = 1
+            flags |= cython.cast(Value, term)._flags
             number = cython.cast(Value, term)._data
-            tracked |= cython.cast(Value, term)._flags
             inner.items[i] = term
             inner.slopes[i] = 1.0
         else:
             number = _number(term, "sum")
             inner.slopes[i] = number
         total = total + number if i else number
-    return _finish(node, total, tracked)
+    return _finish(node, total, flags) if found else total
 
 
-def dot_node(left: list[Any], right: list[Any], start: Any) -> Any:
-    """Return start + Σ left[i]·right[i] as one node, added from left to right (the row `dot`).
+def dot(left: Iterable[Any], right: Iterable[Any], start: Any = None) -> Any:
+    """Return start + left[0]·right[0] + left[1]·right[1] + …, added from left to right, as one node.
 
-    Lists of the same length, of Values and numbers; start None for a sum that begins with the first product.
+    Args:
+        left, right: as many numbers or Values in one as in the other; only numbers give a number.
+        start: what the sum begins with, for example a bias.
+
+    Raises:
+        ArityError: the lengths differ.
+        NumberError: an element is neither a Value nor a real number.
     """
-    count: cython.Py_ssize_t = len(left)
+    a: list = left if isinstance(left, list) else list(left)
+    b: list = right if isinstance(right, list) else list(right)
+    count: cython.Py_ssize_t = len(a)
+    if count != len(b):
+        raise ArityError(f"dot needs two sequences of the same length, but they have {count} and {len(b)}")
     has_start: cython.int = start is not None
     i: cython.Py_ssize_t
-    a: cython.double
-    b: cython.double
+    x: cython.double
+    y: cython.double
+    found: cython.int = 0
+    flags: cython.int = 0
     total: cython.double = 0.0
     node = _node(Code.DOT, 0.0)
     inner: Operands = _new_operands(node, 2 * count + has_start)
     items: list = inner.items
     slopes: cython.p_double = inner.slopes
-    tracked: cython.int = 0
     if has_start:
+        total = _number(start, "dot")
+        slopes[2 * count] = total
         if isinstance(start, Value):
-            total = cython.cast(Value, start)._data
-            tracked |= cython.cast(Value, start)._flags
+            found = 1
+            flags |= cython.cast(Value, start)._flags
             items[2 * count] = start
             slopes[2 * count] = 1.0
-        else:
-            total = _number(start, "dot")
-            slopes[2 * count] = total
     for i in range(count):
-        x = left[i]
-        y = right[i]
-        a = cython.cast(Value, x)._data if isinstance(x, Value) else _number(x, "dot")
-        b = cython.cast(Value, y)._data if isinstance(y, Value) else _number(y, "dot")
-        if isinstance(x, Value):
-            items[i] = x
-            slopes[i] = b
-            tracked |= cython.cast(Value, x)._flags
-        else:
-            slopes[i] = a
-        if isinstance(y, Value):
-            items[count + i] = y
-            slopes[count + i] = a
-            tracked |= cython.cast(Value, y)._flags
-        else:
-            slopes[count + i] = b
-        total = total + a * b if i or has_start else a * b
-    return _finish(node, total, tracked)
+        x = _number(a[i], "dot")
+        y = _number(b[i], "dot")
+        slopes[i] = x
+        slopes[count + i] = y
+        if isinstance(a[i], Value):
+            found = 1
+            flags |= cython.cast(Value, a[i])._flags
+            items[i] = a[i]
+            slopes[i] = y
+        if isinstance(b[i], Value):
+            found = 1
+            flags |= cython.cast(Value, b[i])._flags
+            items[count + i] = b[i]
+            slopes[count + i] = x
+        total = total + x * y if i or has_start else x * y
+    return _finish(node, total, flags) if found else total
 
 
 @cython.cfunc
-def _finish(node: Value, data: cython.double, tracked: cython.int) -> Value:
-    """Set the value of an n-ary node whose operands are in place."""
+def _finish(node: Value, data: cython.double, flags: cython.int) -> Value:
+    """Set the value of an n-ary node whose operands, with these flags together, are in place."""
     if not _recording():
         return _node(Code.LEAF, data)
     node._data = data
-    if tracked & TRACKED:
+    if flags & TRACKED:
         _track(node)
     return node
 
@@ -836,13 +876,12 @@ def _backpropagate(root: Value) -> cython.int:
     Counts each node's users first, then visits a node when all of them have given their share (Kahn 1962):
     every node once, its gradient complete before it is passed on.
     """
-    global _running_backward
     pile: Pile = Pile()
     visits: cython.Py_ssize_t = 0
     stale: cython.int = 0
-    if _running_backward:
+    if _running:
         _refuse_overlap(root)
-    _running_backward += 1
+    _running.append(root)
     try:
         _push(pile, root)
         while pile.count:
@@ -870,7 +909,7 @@ def _backpropagate(root: Value) -> cython.int:
         _reset_counts(root)
         raise
     finally:
-        _running_backward -= 1
+        _running.pop()
     return stale
 
 
@@ -899,7 +938,7 @@ def _count_users(node: Value, found: Pile) -> cython.int:
 @cython.inline
 @cython.exceptval(-1)
 def _count(operand: Value, found: Pile) -> cython.int:
-    if operand._code != Code.LEAF:
+    if operand._code != Code.LEAF or operand._flags & CLOSURE:
         if operand._waiting == 0:
             _push(found, operand)
         operand._waiting += 1
@@ -937,17 +976,19 @@ def _give(node: Value, ready: Pile) -> cython.int:
 def _receive(operand: Value, share: cython.double, ready: Pile) -> cython.int:
     """Add a share to an operand's gradient; return 1 if it is a leaf whose gradient is stale."""
     stale: cython.int = 0
-    if operand._code != Code.LEAF:
-        operand._grad += share
-        operand._waiting -= 1
-        if operand._waiting == 0:
-            _push(ready, operand)
-    elif not operand._flags & CONSTANT:
-        operand._grad += share
+    if operand._flags & CONSTANT:
+        return 0
+    operand._grad += share
+    if operand._code == Code.LEAF:
         if operand._flags & STALE:
             operand._flags &= ~STALE
             stale = 1
         operand._flags |= RECEIVED
+        if not operand._flags & CLOSURE:
+            return stale
+    operand._waiting -= 1
+    if operand._waiting == 0:
+        _push(ready, operand)
     return stale
 
 
@@ -975,24 +1016,23 @@ def _reset_counts(root: Value) -> object:
 
 @cython.cfunc
 def _refuse_overlap(root: Value) -> object:
-    """Raise if a nested backward() would visit nodes that the outer one still has to visit."""
-    operand: Value
-    seen = {root}
-    found: list = [root]
-    while found:
-        for operand in _operands(cython.cast(Value, found.pop())):
-            if operand._waiting:
+    """Raise if a nested backward() would disturb nodes of one that is under way; shared leaves are fine."""
+    nodes = {node for node in topological_order(root, constants=False) if not is_leaf(node)}
+    for running in _running:
+        for node in topological_order(running, constants=False):
+            if node in nodes:
                 raise GraphError(
                     "backward() was called from inside a _backward function on a graph that is being "
                     "differentiated; build a graph of its own there, from detach()ed Values"
                 )
-            if operand not in seen:
-                seen.add(operand)
-                found.append(operand)
 
 
-class no_grad:
+class no_grad(ContextDecorator):
     """Context manager and decorator: ops of this thread return leaves and record no graph."""
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        made = super().__new__(cls)
+        return made if function is None else made(function)
 
     def __enter__(self) -> None:
         global _open_no_grad
@@ -1008,16 +1048,6 @@ class no_grad:
         global _open_no_grad
         _open_no_grad -= 1
         _thread.open_no_grad -= 1
-
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        from functools import wraps
-
-        @wraps(function)
-        def without_graph(*arguments: Any, **keywords: Any) -> Any:
-            with no_grad():
-                return function(*arguments, **keywords)
-
-        return without_graph
 
 
 # What the other layers ask of a node
@@ -1091,6 +1121,12 @@ def parts(node: Value) -> tuple[list[Value | float], list[float]]:
 def is_constant(node: Value) -> bool:
     """Tell whether this Value stands for a plain number operand, which receives no gradient."""
     return (node._flags & CONSTANT) != 0
+
+
+def is_leaf(node: Value) -> bool:
+    """Tell whether a node was made from no other."""
+    leaf: bool = node._code == Code.LEAF
+    return leaf
 
 
 def op_of(node: Value) -> Op | None:
@@ -1176,7 +1212,7 @@ def _number_or_none(x: object) -> object:
     if isinstance(x, Value):
         return cython.cast(Value, x)._data
     if isinstance(x, float):
-        return x
+        return float(x)
     try:
         return real_number(x, "")
     except NumberError:
@@ -1184,12 +1220,13 @@ def _number_or_none(x: object) -> object:
 
 
 @cython.cfunc
+@cython.inline
 def _number(x: object, where: str) -> cython.double:
     """Return a Value's data, or a number as a float; NumberError for anything else."""
     if isinstance(x, Value):
         return cython.cast(Value, x)._data
     if isinstance(x, float):
-        return x
+        return float(x)
     return real_number(x, where)
 
 
@@ -1221,6 +1258,14 @@ def _set_data(node: Value, number: cython.double) -> object:
     node._data = number
 
 
+@cython.cfunc
+@cython.inline
+def _set_grad(node: Value, number: cython.double) -> object:
+    node._grad = number
+    if number == 0.0:
+        node._flags &= ~(RECEIVED | STALE)
+
+
 # Memory. A compiled node is made and freed by the functions below instead of Python's own.
 
 
@@ -1238,6 +1283,24 @@ def _track(node: Value) -> cython.void:
         if node._flags & NARY:
             _make_known(node._extra)
             _make_known(cython.cast(Operands, node._extra).items)
+
+
+@cython.cfunc
+def _track_attached(attribute: object) -> object:
+    """Make known the graph of a Value that was set as an attribute, also inside a list, tuple or dictionary.
+
+    Nodes made before the attribute was set could not inherit it, and the cycle may close through them.
+    """
+    node: Value
+    found = list(attribute.values()) if isinstance(attribute, dict) else attribute
+    found = list(found) if isinstance(found, (list, tuple)) else [found]
+    while found:
+        item = found.pop()
+        if isinstance(item, Value):
+            node = cython.cast(Value, item)
+            if not node._flags & TRACKED:
+                _track(node)
+                found.extend(_operands(node))
 
 
 if cython.compiled:
@@ -1374,7 +1437,7 @@ def write_grad(parameters: list[Value], numbers: Any) -> None:
     i: cython.Py_ssize_t
     for i in range(len(parameters)):
         parameter: Value = parameters[i]
-        parameter._grad = view[i]
+        _set_grad(parameter, view[i])
 
 
 def zero_grad(parameters: list[Value]) -> None:
@@ -1382,8 +1445,7 @@ def zero_grad(parameters: list[Value]) -> None:
     i: cython.Py_ssize_t
     for i in range(len(parameters)):
         parameter: Value = parameters[i]
-        parameter._grad = 0.0
-        parameter._flags &= ~(RECEIVED | STALE)
+        _set_grad(parameter, 0.0)
 
 
 def _check_length(parameters: list[Value], numbers: Any) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
 
 from chainrule.engine import (
     Value,
     attributes_of,
     has_closure,
+    is_leaf,
     make_node,
     op_of,
     parts,
@@ -18,6 +20,7 @@ from chainrule.errors import PickleError
 from chainrule.ops import TABLE
 
 _CUSTOM = -1  # the code of an op that is not in the table
+_NUMBER = -1  # in place of an operand's place in the order, for an operand that is a plain number
 
 
 def reduce_value(value: Value) -> tuple[Any, ...]:
@@ -26,22 +29,23 @@ def reduce_value(value: Value) -> tuple[Any, ...]:
     Raises:
         PickleError: a node of the graph has a `_backward` function of the user's.
     """
-    if not value._prev:
+    if is_leaf(value):
         return _make_leaf, (type(value), value.data, value.grad, value._op), _state(value)
-    order = topological_order(value, constants=False)
-    place = {node: index for index, node in enumerate(order)}
-    # Leaves go in as objects of their own, so that one shared with another graph stays one object.
-    return _make_graph, ([node if not node._op else _flat(node, place) for node in order],)
+    return _make_graph, _columns(topological_order(value, constants=False))
 
 
 def copy_node(value: Value) -> Value:
     """Return a new node with the same data, grad, label and operands (the operands themselves, not copies)."""
-    if value._prev:
-        operands = list(dict.fromkeys(value._prev))
-        return _make_interior(_flat(value, {operand: i for i, operand in enumerate(operands)}), operands)
-    leaf = _make_leaf(type(value), value.data, value.grad, value._op)
-    leaf.__setstate__(_state(value) or {})
-    return leaf
+    if is_leaf(value):
+        leaf = _make_leaf(type(value), value.data, value.grad, value._op)
+        leaf.__setstate__(_state(value) or {})
+        return leaf
+    operands, slopes = parts(value)
+    row = op_of(value)
+    node = make_node(row.code if row else _CUSTOM, value.data, operands, slopes)
+    node.grad = value.grad
+    _finish(node, value._op, _state(value) or {})
+    return node
 
 
 def _state(value: Value) -> dict[str, Any] | None:
@@ -52,15 +56,42 @@ def _state(value: Value) -> dict[str, Any] | None:
         )
     state = {**attributes_of(value), **getattr(value, "__dict__", {})}
     state.pop("_op", None)
-    return {name: each for name, each in state.items() if not name.startswith("_")} or None
+    return state or None
 
 
-def _flat(node: Value, place: dict[Value, int]) -> tuple[Any, ...]:
-    """Return an interior node as plain data: an operand is a place in the order, or a float."""
-    op = op_of(node)
-    operands, slopes = parts(node)
-    places = [place[each] if isinstance(each, Value) else each for each in operands]
-    return op.name if op else "", node._op, node.data, node.grad, places, slopes, _state(node)
+def _columns(order: list[Value]) -> tuple[Any, ...]:
+    """Return a graph as flat columns, an entry a node, operands before users.
+
+    A leaf goes in as the object it is, so that one shared with another graph stays one object. Operands are
+    counted, and given by their place in the order or, with the place _NUMBER, as the number in their slope.
+    """
+    place = {node: index for index, node in enumerate(order)}
+    leaves: dict[int, Value] = {}
+    states: dict[int, tuple[str, dict[str, Any]]] = {}
+    names: list[str] = []
+    codes = {"": 0}  # what stands for each op's name in the column `names`
+    columns = array("i"), array("d"), array("d"), array("i"), array("q"), array("d")
+    kinds, data, grads, counts, places, slopes = columns
+    for index, node in enumerate(order):
+        row = op_of(node)
+        name = row.name if row else ""
+        kinds.append(codes.setdefault(name, len(codes)))
+        data.append(node.data)
+        grads.append(node.grad)
+        if is_leaf(node):
+            leaves[index] = node
+            counts.append(0)
+            continue
+        operands, operand_slopes = parts(node)
+        counts.append(len(operands))
+        places.extend([place[each] if isinstance(each, Value) else _NUMBER for each in operands])
+        slopes.extend(operand_slopes)
+        state = _state(node)
+        symbol = node._op
+        if state or row is None or symbol != row.symbol:
+            states[index] = symbol, state or {}
+    names.extend(codes)
+    return names, leaves, states, *columns
 
 
 def _make_leaf(kind: type[Value], data: float, grad: float, op: str) -> Value:
@@ -70,19 +101,39 @@ def _make_leaf(kind: type[Value], data: float, grad: float, op: str) -> Value:
     return leaf
 
 
-def _make_graph(nodes: list[Any]) -> Value:
+def _make_graph(
+    names: list[str],
+    leaves: dict[int, Value],
+    states: dict[int, tuple[str, dict[str, Any]]],
+    kinds: array[int],
+    data: array[float],
+    grads: array[float],
+    counts: array[int],
+    places: array[int],
+    slopes: array[float],
+) -> Value:
+    codes = [TABLE[name].code if name else _CUSTOM for name in names]
     made: list[Value] = []
-    for node in nodes:
-        made.append(_make_interior(node, made) if isinstance(node, tuple) else node)
+    start = 0
+    for index, count in enumerate(counts):
+        if index in leaves:
+            made.append(leaves[index])
+            continue
+        end = start + count
+        own = slopes[start:end]
+        operands = [
+            made[place] if place != _NUMBER else number for place, number in zip(places[start:end], own, strict=True)
+        ]
+        node = make_node(codes[kinds[index]], data[index], operands, own)
+        node.grad = grads[index]
+        if index in states:
+            _finish(node, *states[index])
+        made.append(node)
+        start = end
     return made[-1]
 
 
-def _make_interior(flat: tuple[Any, ...], made: list[Value]) -> Value:
-    name, symbol, data, grad, places, slopes, state = flat
-    operands = [made[each] if isinstance(each, int) else each for each in places]
-    node = make_node(TABLE[name].code if name else _CUSTOM, data, operands, slopes)
-    node.grad = grad
+def _finish(node: Value, symbol: str, state: dict[str, Any]) -> None:
     if node._op != symbol:
         set_op(node, symbol)
-    node.__setstate__(state or {})
-    return node
+    node.__setstate__(state)

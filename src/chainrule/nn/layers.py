@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import index
 from typing import Any, TypeAlias
 
-from chainrule.engine import Value, dot_node
+from chainrule.engine import Value, dot
 from chainrule.errors import ArgumentError, ArityError, NumberError
 from chainrule.nn.module import Module
 from chainrule.ops import TABLE, Op, rows
@@ -64,7 +64,7 @@ class Neuron(Module):
         """Return the output for a list of `nin` inputs; a Layer calls this to spend less on each call."""
         if len(inputs) != len(self.w):
             raise wrong_width(self, len(self.w), len(inputs))
-        total: Value = dot_node(self.w, inputs, self.b)
+        total: Value = dot(self.w, inputs, self.b)
         return ACTIVATE[self.activation](total) if self.nonlin else total
 
     def effective_activation(self) -> str:
