@@ -25,7 +25,6 @@ from chainrule.engine import Value
 from chainrule.errors import ArgumentError, ArityError
 from chainrule.functions import logsumexp, mean
 from chainrule.ops import Operand, real_number
-from chainrule.ops.activations import relu, softplus
 
 # A sequence with an entry for each sample: Values, numbers, or rows of them.
 Batch: TypeAlias = Any
@@ -71,14 +70,12 @@ def hinge(predictions: Batch, targets: Batch) -> Value:
         NumberError: something is no number.
     """
     pairs = _pairs("hinge", predictions, targets)
-    margins = []
-    for place, prediction, target in pairs:
+    for place, _, target in pairs:
         number = _finite("hinge", place, target)
-        if abs(number) != 1:
+        if number not in (1.0, -1.0):
             fix = "turn 0 and 1 into them with 2*y - 1" if number == 0 else "label the two classes so"
-            raise ArgumentError(f"hinge takes targets -1 and +1, but target {place} is {target!r}: {fix}")
-        margins.append(relu(1.0 - number * prediction))
-    return _mean(margins)
+            raise ArgumentError(f"hinge takes targets -1 and +1, but target {place} is {number:g}: {fix}")
+    return _mean([(1.0 - t * p).relu() for _, p, t in pairs])
 
 
 def cross_entropy(predictions: Batch, targets: Batch) -> Value:
@@ -101,7 +98,11 @@ def cross_entropy(predictions: Batch, targets: Batch) -> Value:
         rows, targets = [rows], [targets]
     classes = _entries("cross_entropy", "targets", targets)
     _same_length("cross_entropy", "", len(rows), len(classes))
-    logits = [_logits(i, row, rows[0]) for i, row in enumerate(rows)]
+    logits = [_logits(i, row) for i, row in enumerate(rows)]
+    for i, row in enumerate(logits):
+        if len(row) < 2 or len(row) != len(logits[0]):
+            wanted = "at least 2" if len(logits[0]) < 2 else f"{len(logits[0])} as the first row"
+            raise ArityError(f"cross_entropy: row {i} has {len(row)} logits: give it {wanted}")
     chosen = [_class_index(i, target, len(logits[i])) for i, target in enumerate(classes)]
     if all(_are_probabilities(row) for row in logits):
         _warn("cross_entropy", "softmax")
@@ -125,47 +126,53 @@ def binary_cross_entropy(predictions: Batch, targets: Batch) -> Value:
     """
     pairs = _pairs("binary_cross_entropy", predictions, targets)
     for place, _, target in pairs:
-        if not 0 <= _finite("binary_cross_entropy", place, target) <= 1:
+        number = _finite("binary_cross_entropy", place, target)
+        if not 0.0 <= number <= 1.0:
             raise ArgumentError(
-                f"binary_cross_entropy takes targets from 0 to 1, but target {place} is {target!r}: "
+                f"binary_cross_entropy takes targets from 0 to 1, but target {place} is {number:g}: "
                 f"turn -1 and +1 into them with (y + 1) / 2"
             )
     logits = [prediction for _, prediction, _ in pairs]
-    in_range = len(logits) > 1 and all(0 <= float(each) <= 1 for each in logits)
-    if all(_op(each) == "sigmoid" for each in logits) or (in_range and all(map(_may_be_one, logits))):
+    if all(x._op == "sigmoid" for x in logits) or (len(logits) > 1 and all(map(_may_be_probability, logits))):
         _warn("binary_cross_entropy", "sigmoid")
-    return _mean([softplus(p) - t * p for _, p, t in pairs])
+    return _mean([p.softplus() - t * p for _, p, t in pairs])
 
 
-# One prediction with its target, and where in the batch they stand, for messages: `3` or `3, column 1`.
-Pair: TypeAlias = tuple[str, Operand, Operand]
+# A prediction with its target, and where in the batch they stand, for messages: 3, or '3, column 1'.
+Pair: TypeAlias = tuple[object, Value, Operand]
 
 
 def _pairs(loss: str, predictions: Batch, targets: Batch) -> list[Pair]:
     """Return the numbers of a batch of scalars or of rows, each prediction with its target."""
     if not _is_sequence(predictions) and not _is_sequence(targets):
-        return [("0", _operand(loss, "prediction", "0", predictions), _operand(loss, "target", "0", targets))]
+        predictions, targets = [predictions], [targets]
     left = _entries(loss, "predictions", predictions)
     right = _entries(loss, "targets", targets)
     _same_length(loss, "", len(left), len(right))
     pairs: list[Pair] = []
     for i, (prediction, target) in enumerate(zip(left, right, strict=True)):
         if _is_sequence(prediction) and _is_sequence(target):
-            _same_length(loss, f" in row {i}", len(prediction), len(target))
-            cells = [
-                (f"{i}, column {j}", p, t) for j, (p, t) in enumerate(zip(prediction, target, strict=True))
-            ]
+            row, wanted = list(prediction), list(target)
+            _same_length(loss, f" in row {i}", len(row), len(wanted))
+            pairs += [_pair(loss, f"{i}, column {j}", p, t) for j, (p, t) in enumerate(zip(row, wanted, strict=True))]
         else:
-            cells = [(str(i), prediction, target)]
-        pairs += [
-            (place, _operand(loss, "prediction", place, p), _operand(loss, "target", place, t))
-            for place, p, t in cells
-        ]
+            pairs.append(_pair(loss, i, prediction, target))
     return pairs
+
+
+def _pair(loss: str, place: object, prediction: Any, target: Any) -> Pair:
+    """Return one prediction with its target: Values as they are, numbers as a Value and a float."""
+    if not isinstance(prediction, Value):
+        prediction = Value(_one_number(loss, "prediction", place, prediction))
+    if not isinstance(target, (float, Value)):
+        target = _one_number(loss, "target", place, target)
+    return place, prediction, target
 
 
 def _is_sequence(x: object) -> bool:
     """True for what has entries: not a Value, a number, text or an array of no dimension."""
+    if isinstance(x, (Value, float, int)):  # nearly all of them; asking for Iterable costs ten times as much
+        return False
     if isinstance(x, (list, tuple)):
         return True
     return isinstance(x, Iterable) and not isinstance(x, (str, bytes, Mapping)) and getattr(x, "ndim", 1) > 0
@@ -174,9 +181,7 @@ def _is_sequence(x: object) -> bool:
 def _entries(loss: str, what: str, batch: Batch) -> list[Any]:
     """Return the entries of a batch; numpy arrays give Python numbers, which are faster to compute with."""
     if not _is_sequence(batch):
-        raise ArityError(
-            f"{loss} takes a list of {what}, one a sample, but was given {batch!r:.60}: put it in a list"
-        )
+        raise ArityError(f"{loss} takes a list of {what}, one a sample, but was given {batch!r:.60}: put it in a list")
     entries: list[Any] = batch.tolist() if hasattr(batch, "tolist") else list(batch)
     return entries
 
@@ -191,10 +196,8 @@ def _same_length(loss: str, where: str, predictions: int, targets: int) -> None:
         raise ArityError(f"{loss} was given an empty batch{where}: give at least one prediction and target")
 
 
-def _operand(loss: str, what: str, place: str, x: Any) -> Operand:
-    """Return a Value as it is and a number as a float."""
-    if isinstance(x, Value):
-        return x
+def _one_number(loss: str, what: str, place: object, x: Any) -> float:
+    """Return a number as a float; a row of them where one belongs is a mistake in the shapes."""
     if _is_sequence(x):
         raise ArityError(
             f"{loss}: {what} {place} is a row of {len(list(x))}, and the other side is one number: "
@@ -203,7 +206,7 @@ def _operand(loss: str, what: str, place: str, x: Any) -> Operand:
     return real_number(x, f"{loss}: {what} {place}")
 
 
-def _finite(loss: str, place: str, target: Operand) -> float:
+def _finite(loss: str, place: object, target: Operand) -> float:
     """Return a target's number; nan or inf in a target is missing data, never a lesson."""
     number = float(target)
     if not isfinite(number):
@@ -211,51 +214,48 @@ def _finite(loss: str, place: str, target: Operand) -> float:
     return number
 
 
-def _logits(i: int, row: Any, first: Any) -> list[Operand]:
-    """Return one row of logits."""
+def _logits(i: int, row: Any) -> list[Value]:
+    """Return one row of logits as Values."""
     if not _is_sequence(row):
         raise ArgumentError(
             "cross_entropy takes a row of logits for each sample, one logit for each class, but prediction "
             f"{i} is {row!r:.60}: give the network an output for each class, or use binary_cross_entropy"
         )
-    logits = [_operand("cross_entropy", "logit", f"{j} of row {i}", each) for j, each in enumerate(row)]
-    if len(logits) < 2 or len(logits) != len(first):
-        wanted = f"{len(first)} as the first row" if len(first) > 1 else "at least 2"
-        raise ArityError(f"cross_entropy: row {i} has {len(logits)} logits: give it {wanted}")
-    return logits
+    return [
+        each if isinstance(each, Value) else Value(_one_number("cross_entropy", "logit", f"{j} of row {i}", each))
+        for j, each in enumerate(row)
+    ]
 
 
 def _class_index(i: int, target: Any, classes: int) -> int:
     """Return a target as the index of a class; floats that are integers come from numpy and CSV files."""
+    if type(target) is int and 0 <= target < classes:
+        return target
     if _is_sequence(target):
         raise ArgumentError(
             f"cross_entropy takes class indices, but target {i} is {target!r:.60}: "
             f"turn one-hot rows into indices, row.index(1)"
         )
-    number = _finite("cross_entropy", str(i), real_number(target, f"cross_entropy: target {i}"))
+    number = _finite("cross_entropy", i, real_number(target, f"cross_entropy: target {i}"))
     if number != int(number) or not 0 <= number < classes:
         raise ArgumentError(
-            f"cross_entropy: target {i} is {target!r}, and the classes of its row are 0 to {classes - 1}: "
+            f"cross_entropy: target {i} is {number:g}, and the classes of its row are 0 to {classes - 1}: "
             f"number the classes from 0"
         )
     return int(number)
 
 
-def _op(x: Operand) -> str:
-    """Return what made a prediction: an op's symbol, empty for a leaf or number."""
-    return x._op if isinstance(x, Value) else ""
+def _may_be_probability(x: Value) -> bool:
+    """True when x may be a probability, by its number and the op that made it; see the head of this file."""
+    return 0.0 <= x.data <= 1.0 and (x._op in MAY_BE_PROBABILITY or x._op.startswith("**"))
 
 
-def _may_be_one(x: Operand) -> bool:
-    """True when x may be a probability, by the op that made it; see the head of this file."""
-    return _op(x) in MAY_BE_PROBABILITY or _op(x).startswith("**")
-
-
-def _are_probabilities(row: list[Operand]) -> bool:
+def _are_probabilities(row: list[Value]) -> bool:
     """True for a row that a softmax or sigmoids made, by its numbers or its ops."""
-    numbers = [float(each) for each in row]
-    shares = all(0 <= number <= 1 for number in numbers) and abs(sum(numbers) - 1) <= ROUNDING
-    return shares or all(_op(each) == "sigmoid" for each in row)
+    numbers = [each.data for each in row]
+    if abs(sum(numbers) - 1.0) <= ROUNDING and min(numbers) >= 0.0:
+        return True
+    return all(each._op == "sigmoid" for each in row)
 
 
 def _warn(loss: str, squash: str) -> None:
@@ -268,7 +268,6 @@ def _warn(loss: str, squash: str) -> None:
     )
 
 
-def _mean(losses: list[Operand]) -> Value:
-    """Return the mean as a Value, also where all predictions were plain numbers."""
-    result = mean(losses)
-    return result if isinstance(result, Value) else Value(result)
+def _mean(losses: list[Value]) -> Value:
+    result: Value = mean(losses)
+    return result
