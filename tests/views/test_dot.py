@@ -231,12 +231,9 @@ PROGRAM = """
 import warnings
 warnings.simplefilter("ignore")
 from tests.views.pictures import neuron, weighted
-from chainrule.graph import excerpt
 from chainrule.views.dot import draw_dot
-from chainrule.views.picture import picture_of
-from chainrule.views.svg import svg_of
 for root in (neuron(), weighted(5)):
-    print(draw_dot(root).source, svg_of(picture_of(excerpt(root, 1000)), "LR"))
+    print(draw_dot(root).source, draw_dot(root).pipe(encoding="utf-8"))
 """
 
 

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from chainrule.engine import Value
 from chainrule.graph import excerpt
-from chainrule.views.layers import GAP_ACROSS, MOST_LANES, Layout, lay_out
+from chainrule.views.layers import GAP_ACROSS, MOST_LANES, Layout, Point, lay_out
+from chainrule.views.page import DIRECTIONS, page_of, text_width
 from chainrule.views.picture import Picture, picture_of
-from chainrule.views.svg import DIRECTIONS, STYLES, svg_of, text_width
+from chainrule.views.svg import STYLES, svg_of
 from tests.views.pictures import HOSTILE, lesson, neuron, random_graphs, weighted
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -24,7 +25,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 def drawn(root: Value, rankdir: str = "LR") -> tuple[Picture, ElementTree.Element]:
     """Return a picture and its SVG, parsed."""
     picture = picture_of(excerpt(root, 1000))
-    return picture, ElementTree.fromstring(svg_of(picture, rankdir))
+    return picture, ElementTree.fromstring(svg_of(page_of(picture, rankdir)))
 
 
 def texts(svg: ElementTree.Element) -> list[str]:
@@ -140,6 +141,16 @@ def test_a_layout_keeps_everything_apart(
         assert path[0][0] == layout.centres[tail][0] + sizes[tail][0] / 2
         assert path[-1][0] == layout.centres[head][0] - sizes[head][0] / 2
         assert all(before[0] <= after[0] for before, after in pairwise(path))
+        for begin, end in stretches(path):
+            for item in set(range(len(sizes))) - {tail, head}:
+                (x, y), (width, height) = layout.centres[item], sizes[item]
+                beside = end[0] <= x - width / 2 or begin[0] >= x + width / 2
+                assert beside or abs(y - begin[1]) >= height / 2
+
+
+def stretches(path: list[Point]) -> list[tuple[Point, Point]]:
+    """Return the beginning and the end of each straight stretch."""
+    return list(zip(path[::2], path[1::2], strict=True))
 
 
 def crossings(layout: Layout, arrows: list[tuple[int, int]]) -> int:
@@ -178,4 +189,4 @@ def test_lanes_are_bounded() -> None:
     count = 400
     arrows = [(k, k + 1) for k in range(count)] + [(0, k) for k in range(2, count + 1)]
     layout = lay_out([(10.0, 10.0)] * (count + 1), arrows)
-    assert sum(len(path) - 2 for path in layout.paths) <= 2 * MOST_LANES
+    assert sum(len(path) - 4 for path in layout.paths) <= 2 * MOST_LANES

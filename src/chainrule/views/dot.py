@@ -1,28 +1,22 @@
-"""`draw_dot`: the graph of a Value in Graphviz's language, and as a picture without Graphviz."""
+"""`draw_dot`: the graph of a Value as an object that gives pictures, files and notebook displays."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import overload
 
 from chainrule.errors import ArgumentError
 from chainrule.graph import Value, excerpt, require_value
 from chainrule.views.notebook import image_html
-from chainrule.views.picture import Kind, Picture, Shape, picture_of
-from chainrule.views.svg import BLUE, DIRECTIONS, GREY, INK, svg_of
+from chainrule.views.page import DIRECTIONS, page_of
+from chainrule.views.picture import Picture, picture_of
+from chainrule.views.source import source_of
+from chainrule.views.svg import svg_of
 
-# How many connections are drawn: a tenth is easy to read, ten times is readable by no engine.
+# How many connections are drawn: a tenth is easy to read, ten times is readable in no layout.
 LIMIT = 1000
 FORMATS = ("svg", "png", "pdf", "dot")
-_LOOKS: dict[Kind, str] = {
-    "leaf": f'shape=record color="{BLUE}"',
-    "result": f'shape=record style=rounded color="{INK}"',
-    "constant": f'shape=record style=dashed color="{GREY}"',
-    "op": f'shape=ellipse style=filled fillcolor="#eeeeee" color="{INK}" width=0.4 height=0.36',
-    "rest": f'shape=record style=dotted color="{GREY}"',
-}
 
 
 def draw_dot(
@@ -33,13 +27,18 @@ def draw_dot(
 ) -> Drawing:
     """Draw the graph that ends in `root`, as it is now, with its data and gradients.
 
-    `format` is what `render` and `pipe` give: "svg", which needs nothing installed, "png" or "pdf",
-    which need Graphviz (the `draw` extra), or "dot", the text itself. `rankdir` is the direction of
-    the arrows: "LR", "RL", "TB" or "BT". With `expand`, sum and dot nodes are drawn as the
-    products and sums that they stand for. Of a huge graph the part nearest to `root` is drawn,
-    with a node that says how much is left out.
+    Of a huge graph the part nearest to `root` is drawn, with a node that says how much is left out.
 
-    Raises NumberError when `root` is not a Value, ArgumentError for another format or direction.
+    Args:
+        root: where the graph ends.
+        format: what `render` and `pipe` give: "svg", which needs nothing installed, "png" or "pdf",
+            which need Graphviz (the `draw` extra), or "dot", the text itself.
+        rankdir: the direction of the arrows, "LR", "RL", "TB" or "BT".
+        expand: draw sum and dot nodes as the products and sums that they stand for.
+
+    Raises:
+        NumberError: root is not a Value.
+        ArgumentError: there is no such format or direction.
     """
     require_value(root, "draw_dot")
     if rankdir not in DIRECTIONS:
@@ -49,13 +48,17 @@ def draw_dot(
 
 
 class Drawing:
-    """A drawn graph, used like `graphviz.Digraph`, which shows itself in notebooks."""
+    """A drawn graph, used like `graphviz.Digraph`, which shows itself in notebooks.
+
+    Attributes:
+        source: the graph in Graphviz's language, for any other program.
+        format: what `render` and `pipe` give unless told otherwise.
+    """
 
     def __init__(self, picture: Picture, rankdir: str, file_format: str) -> None:
         self._picture = picture
         self._rankdir = rankdir
         self.source = source_of(picture, rankdir)
-        # What `render` and `pipe` give unless told otherwise.
         self.format = file_format
 
     @overload
@@ -69,7 +72,8 @@ class Drawing:
     ) -> bytes | str:
         """Return the drawing as bytes, or as text when an encoding is given.
 
-        Raises MissingLibraryError when the format needs a Graphviz that is not there.
+        Raises:
+            MissingLibraryError: the format needs a Graphviz that is not there.
         """
         drawn = self._drawn(_known(format or self.format))
         return drawn if encoding is None else drawn.decode(encoding)
@@ -86,6 +90,9 @@ class Drawing:
         As in graphviz the picture is `filename` with the format appended; a `filename` that ends in
         the format already is the picture itself. With `cleanup` the DOT text is not written.
         Each file is replaced as a whole or not at all.
+
+        Raises:
+            MissingLibraryError: the format needs a Graphviz that is not there; nothing is written.
         """
         file_format = _known(format or self.format)
         path = Path(directory, filename)
@@ -99,11 +106,7 @@ class Drawing:
         _write(picture, drawn)
         return str(picture)
 
-    def save(
-        self,
-        filename: str | os.PathLike[str] = "Digraph.gv",
-        directory: str | os.PathLike[str] = "",
-    ) -> str:
+    def save(self, filename: str | os.PathLike[str] = "Digraph.gv", directory: str | os.PathLike[str] = "") -> str:
         """Write the DOT text and return its path."""
         path = Path(directory, filename)
         _write(path, self.source.encode())
@@ -112,14 +115,12 @@ class Drawing:
     def _drawn(self, file_format: str) -> bytes:
         if file_format == "dot":
             return self.source.encode()
-        from chainrule.views.engines import graphviz, missing_graphviz
+        page = page_of(self._picture, self._rankdir)
+        if file_format == "svg":
+            return svg_of(page).encode()
+        from chainrule.views.engines import graphviz
 
-        drawn = graphviz(self.source, file_format)
-        if drawn is not None:
-            return drawn
-        if file_format != "svg":
-            raise missing_graphviz(file_format)
-        return svg_of(self._picture, self._rankdir).encode()
+        return graphviz(source_of(self._picture, self._rankdir, page), file_format)
 
     def __str__(self) -> str:
         return self.source
@@ -138,39 +139,6 @@ class Drawing:
             "image/svg+xml": svg.decode(),
             "text/plain": repr(self),
         }
-
-
-def source_of(picture: Picture, rankdir: str) -> str:
-    """Return `picture` in the DOT language; equal pictures give equal text."""
-    return "".join(f"{line}\n" for line in _lines(picture, rankdir))
-
-
-def _lines(picture: Picture, rankdir: str) -> Iterator[str]:
-    yield "digraph {"
-    yield f'\tgraph [rankdir={rankdir} bgcolor=white tooltip="{_escaped(picture.title)}"]'
-    yield '\tnode [fontname="Helvetica,Arial,sans-serif" fontsize=11 height=0.36]'
-    yield f'\tedge [color="{GREY}" arrowsize=0.7]'
-    for shape in picture.shapes:
-        yield _node(shape, "penwidth=2 " if shape is picture.shapes[-1] else "")
-    for arrow in picture.arrows:
-        yield f"\t{arrow.tail} -> {arrow.head}{' [style=dashed]' if arrow.dashed else ''}"
-    yield "}"
-
-
-def _node(shape: Shape, emphasis: str) -> str:
-    if shape.kind == "op":
-        label = _escaped(shape.cells[0])
-    else:
-        label = f"{{ {' | '.join(_escaped(cell, record=True) for cell in shape.cells)} }}"
-    looks = f'{_LOOKS[shape.kind]} {emphasis}tooltip="{_escaped(shape.hint)}"'
-    return f'\t{shape.name} [label="{label}" {looks}]'
-
-
-def _escaped(text: str, *, record: bool = False) -> str:
-    r"""Return `text` for a quoted DOT string, where \ begins an escape and & an HTML entity."""
-    special = "{}|<>" if record else ""
-    text = text.replace("\\", "\\\\").replace("&", "&amp;").replace('"', '\\"')
-    return "".join(f"\\{character}" if character in special else character for character in text)
 
 
 def _known(file_format: str) -> str:

@@ -1,4 +1,4 @@
-"""Graphviz, where it is installed: the program `dot`, or the one in pygraphviz's wheel."""
+"""Graphviz as the painter of PNG and PDF: the program `dot`, or the one in pygraphviz's wheel."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from importlib.util import find_spec
 
 from chainrule.errors import MissingLibraryError
 
-TIMEOUT = 30.0  # seconds; Graphviz's search for a good layout has no bound of its own
-_SIGNATURES = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}
+TIMEOUT = 60.0  # seconds; with every place given it needs less than one
+_SIGNATURES = {"png": b"\x89PNG", "pdf": b"%PDF"}
 _PYGRAPHVIZ = """
 import sys, pygraphviz
 graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode())
-sys.stdout.buffer.write(graph.draw(format=sys.argv[1], prog="dot"))
+sys.stdout.buffer.write(graph.draw(format=sys.argv[1], prog="nop2"))
 """
 
 
-def graphviz(source: str, file_format: str) -> bytes | None:
-    """Return DOT text drawn as `file_format` ("svg", "png" or "pdf"), or None when no Graphviz could.
+def graphviz(source: str, file_format: str) -> bytes:
+    """Return DOT text, which holds its places, painted as `file_format` ("png" or "pdf").
 
-    Each runs in a process of its own: Graphviz is not safe with threads, prints its font warnings
-    wherever it runs, and must not take the user's session with it when it crashes.
+    Graphviz runs in a process of its own: it is not safe with threads, prints its font warnings
+    wherever it runs, and must not take the user's session with it when it crashes. One that is there
+    and does not work is passed over.
+
+    Raises:
+        MissingLibraryError: no Graphviz could.
     """
-    for command in _commands(file_format):
-        drawn = _run(command, source)
-        if drawn is not None and drawn.startswith(_SIGNATURES[file_format]):
-            return drawn
-    return None
-
-
-def missing_graphviz(file_format: str) -> MissingLibraryError:
-    """Return the error that says what `file_format` needs and how to get it."""
-    found = "the one found here failed" if _commands(file_format) else "none was found"
-    return MissingLibraryError(
+    commands = _commands(file_format)
+    for command in commands:
+        painted = _run(command, source)
+        if painted.startswith(_SIGNATURES[file_format]):
+            return painted
+    found = "the one found here failed" if commands else "none was found"
+    raise MissingLibraryError(
         f"a drawing as {file_format} needs Graphviz, and {found} (svg needs nothing): pip install 'chainrule[draw]'"
     )
 
@@ -45,13 +45,13 @@ def _commands(file_format: str) -> list[list[str]]:
     commands = []
     program = shutil.which("dot")
     if program is not None:
-        commands.append([program, f"-T{file_format}"])
+        commands.append([program, "-Knop2", f"-T{file_format}"])
     if find_spec("pygraphviz") is not None:
         commands.append([sys.executable, "-P", "-c", _PYGRAPHVIZ, file_format])
     return commands
 
 
-def _run(command: list[str], source: str) -> bytes | None:
+def _run(command: list[str], source: str) -> bytes:
     # Without an epoch the date of the run goes into a PDF, and no two would be equal.
     environment = {**os.environ, "SOURCE_DATE_EPOCH": "0"}
     try:
@@ -64,5 +64,5 @@ def _run(command: list[str], source: str) -> bytes | None:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None
+        return b""
+    return done.stdout if done.returncode == 0 else b""

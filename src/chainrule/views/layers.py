@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-GAP_ALONG = 38.0
+GAP_ALONG = 42.0
 GAP_ACROSS = 14.0
 # An arrow that passes ranks without a shape reserves a lane in each, until this many in all.
 MOST_LANES = 8000
@@ -23,8 +23,8 @@ Point = tuple[float, float]
 class Layout:
     """Where everything lies: a centre per shape, a path of points per arrow, and the whole extent.
 
-    A path begins and ends at the rims of its shapes; between them it has two points for each stretch
-    of ranks that it passes, and runs straight from the first to the second.
+    A path begins and ends at the rims of its shapes. It has two points for each stretch of ranks that
+    it runs straight across, the first and the last of them with those of its shapes.
     """
 
     centres: list[Point]
@@ -219,16 +219,17 @@ def _measure(grid: _Grid, order: list[list[int]], across: list[float]) -> Layout
 
 
 def _path(grid: _Grid, chain: list[int], centres: list[Point], depth: list[float]) -> list[Point]:
-    tail, head = chain[0], chain[-1]
-    points = [(centres[tail][0] + grid.sizes[tail][0] / 2, centres[tail][1])]
-    for lane in chain[1:-1]:
-        x, y = centres[lane]
-        half = depth[grid.rank[lane]] / 2
-        if len(points) > 1 and abs(points[-1][1] - y) < 0.05:
-            points[-1] = (x + half, y)  # straight on, without a bend
+    """Run straight across each rank and bend only between them, so that no box is run over."""
+    points: list[Point] = []
+    for item in chain:
+        x, y = centres[item]
+        half = depth[grid.rank[item]] / 2
+        begin = x + grid.sizes[item][0] / 2 if item == chain[0] else x - half
+        end = x - grid.sizes[item][0] / 2 if item == chain[-1] else x + half
+        if points and abs(points[-1][1] - y) < 0.05:
+            points[-1] = (end, points[-1][1])  # straight on, without a bend
         else:
-            points += [(x - half, y), (x + half, y)]
-    points.append((centres[head][0] - grid.sizes[head][0] / 2, centres[head][1]))
+            points += [(begin, y), (end, y)]
     return points
 
 

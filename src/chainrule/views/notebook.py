@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 
 from chainrule.graph import Value, excerpt, is_constant
+from chainrule.views.page import page_of
 from chainrule.views.picture import LONGEST_TEXT, count_text, legible, picture_of
 from chainrule.views.svg import escape, svg_of
 
@@ -21,7 +22,7 @@ def value_html(value: Value) -> str:
     hidden = max(len(part.nodes) - ROWS, 0) + part.left_out
     note = f"<p>{count_text(hidden)} more values are not in this table.</p>" if hidden else ""
     return (
-        f"{image_html(svg_of(picture, 'LR').encode(), picture.title)}"
+        f"{image_html(svg_of(page_of(picture, 'LR')).encode(), picture.title)}"
         "<details><summary>The numbers as a table</summary><table>"
         "<tr><th>label</th><th>made by</th><th>data</th><th>grad</th></tr>"
         f"{rows}</table>{note}</details>"
