@@ -6,6 +6,8 @@ import json
 import os
 import random
 import struct
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -337,8 +339,27 @@ def test_an_interrupted_save_keeps_the_old_file(
     assert path.read_bytes() != before
 
 
-def test_a_full_device(tmp_path: Path) -> None:
-    """A real one: Linux's /dev/full, reached through a link in a folder of its own."""
+def test_a_disk_that_fills_up(tmp_path: Path) -> None:
+    """A real failure in the middle of the write: the system allows files of 4 kB, the model needs more."""
+    pytest.importorskip("resource", reason="limits are a thing of Unix")
+    path = tmp_path / "m"
+    Neuron(3).save(path)
+    before = path.read_bytes()
+    program = (
+        "import resource, sys\n"
+        "from chainrule.nn import Neuron\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "Neuron(1000).save(sys.argv[1])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False)
+    assert "ModelFileError" in done.stderr
+    assert "File too large" in done.stderr
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_device_is_not_replaced(tmp_path: Path) -> None:
+    """Renaming onto /dev/full would make it a file for the whole machine."""
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
     link = tmp_path / "m"

@@ -39,9 +39,7 @@ class Neuron(Module):
         NumberError: a size that is not an integer.
     """
 
-    def __init__(
-        self, nin: int, nonlin: bool = True, activation: str | Op = "relu", bias: str = "zeros"
-    ) -> None:
+    def __init__(self, nin: int, nonlin: bool = True, activation: str | Op = "relu", bias: str = "zeros") -> None:
         size = checked_size(nin, "Neuron: the number of inputs")
         name = activation_name(activation)
         if bias not in BIASES:
@@ -104,9 +102,7 @@ class Layer(Module):
             NumberError: inputs that are not numbers or Values.
         """
         inputs = x if type(x) is list else as_inputs(x)
-        outputs = [
-            neuron.forward(inputs) if type(neuron) is Neuron else neuron(inputs) for neuron in self.neurons
-        ]
+        outputs = [neuron.forward(inputs) if type(neuron) is Neuron else neuron(inputs) for neuron in self.neurons]
         return outputs[0] if len(outputs) == 1 else outputs
 
     def parameters(self) -> list[Value]:
@@ -213,8 +209,7 @@ def activation_name(activation: str | Op) -> str:
     if name not in known:
         hint = "; softmax is part of losses.cross_entropy, which takes linear outputs"
         raise ArgumentError(
-            f"activation {name!r} is not known: choose one of {', '.join(known)}"
-            f"{hint if name == 'softmax' else ''}"
+            f"activation {name!r} is not known: choose one of {', '.join(known)}{hint if name == 'softmax' else ''}"
         )
     return name
 

@@ -178,9 +178,7 @@ def _found(root: Module, ask_modules: bool) -> Iterator[tuple[str, Value]]:
         else:
             prefix = f"{name}." if name else ""
             children = _children(item, ask_modules and item is not root)
-            stack.extend(
-                (f"{prefix}{key}", child) for key, child in reversed(children) if isinstance(child, HOLDERS)
-            )
+            stack.extend((f"{prefix}{key}", child) for key, child in reversed(children) if isinstance(child, HOLDERS))
 
 
 def _children(item: object, ask: bool) -> list[tuple[object, object]]:

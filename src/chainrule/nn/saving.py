@@ -89,7 +89,7 @@ def load(path: PathLike) -> Module:
     except Misfit as error:
         _refuse(path, error)
     if tensors:
-        _refuse(path, f"no part of its architecture uses {name_difference(set(), set(tensors))}")
+        _refuse(path, f"its architecture has no place for {name_difference(set(), set(tensors))}")
     return model
 
 
@@ -106,7 +106,7 @@ def load_into(model: Module, path: PathLike) -> None:
             complaint = f"tensor {tensor!r} has shape {tensors[tensor].shape} there and {shape} here"
     saved, own = header["architecture"] if header else None, describe(model)
     if not complaint and saved is not None and own is not None and saved != own:
-        complaint = "the activations differ (chainrule.load(path) rebuilds the network that was saved)"
+        complaint = "its network has other activations (chainrule.load(path) rebuilds that one)"
     if complaint:
         raise ModelFileError(f"{path} does not fit this {type(model).__name__}: {complaint}")
     numbers = {
