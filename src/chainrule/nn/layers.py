@@ -60,9 +60,10 @@ class Neuron(Module):
 
     def forward(self, inputs: list[Any]) -> Value:
         """Return the output for a list of `nin` inputs; a Layer calls this to spend less on each call."""
-        if len(inputs) != len(self.w):
-            raise wrong_width(self, len(self.w), len(inputs))
-        total: Value = dot(self.w, inputs, self.b)
+        try:
+            total: Value = dot(self.w, inputs, self.b)
+        except ArityError:  # dot compares the lengths; its message knows nothing of neurons
+            raise wrong_width(self, len(self.w), len(inputs)) from None
         return ACTIVATE[self.activation](total) if self.nonlin else total
 
     def effective_activation(self) -> str:
