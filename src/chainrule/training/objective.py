@@ -91,13 +91,10 @@ def choose(loss: str | Loss | None, targets: Floats, outputs: int, sigmoid: bool
     """
     natural = natural_loss(targets, outputs)
     threshold = 0.5 if sigmoid else 0.0
-    if loss is None:
-        name = natural
-    elif isinstance(loss, str):
-        name = loss
-    elif callable(loss):
+    name = natural if loss is None else loss
+    if callable(name):
         name = next((known for known in NAMES if getattr(losses, known) is loss), "")
-        if not name:
+        if callable(loss) and not name:
             return Objective(_if_fitting(natural, targets, outputs), loss, threshold, unit, own=True)
     if name not in NAMES:
         raise ArgumentError(f"loss={loss!r} is not known: choose {', '.join(NAMES)}, or pass a function")
