@@ -7,6 +7,7 @@ import re
 import shutil
 import stat
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 from xml.etree import ElementTree
@@ -78,7 +79,19 @@ class TestBase:
         drawing = draw_dot(lesson())
         path = Path(drawing.save("graph.gv", directory=tmp_path))
         assert path.read_text() == drawing.source
-        assert stat.S_IMODE(path.stat().st_mode) == 0o644
+        plain = tmp_path / "plain"
+        plain.touch()
+        assert path.stat().st_mode == plain.stat().st_mode
+
+    @pytest.mark.parametrize("name", ["", "."])
+    def test_a_name_that_is_no_file_is_refused(
+        self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        for write in (draw_dot(lesson()).save, draw_dot(lesson()).render):
+            with pytest.raises(ArgumentError, match="name of a file"):
+                write(name)
+        assert list(tmp_path.iterdir()) == []
 
     def test_a_failed_write_leaves_the_old_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "graph.gv").write_text("old")
@@ -127,11 +140,11 @@ class TestGraphviz:
     """With a program called `dot`, whatever it does, and with the draw extra."""
 
     def test_an_installed_dot_paints(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        body = "print('%PDF', sys.argv[1:], os.environ['SOURCE_DATE_EPOCH'], sys.stdin.read())"
+        body = "print('%PDF', sys.argv[1:], '/CreationDate (D:20261231235959Z)', sys.stdin.read())"
         put_dot_program(tmp_path, monkeypatch, body)
         painted = draw_dot(lesson(), format="pdf").pipe(encoding="utf-8")
         first, *source = painted.splitlines()
-        assert first == "%PDF ['-Knop2', '-Tpdf'] 0 digraph {"
+        assert first == "%PDF ['-Knop2', '-Tpdf'] /CreationDate (D:20000101000000Z) digraph {"
         assert re.search(r'v6 \[label="{ L \| .* pos="[\d.]+,[\d.]+" width=[\d.]+ height', "\n".join(source))
 
     @pytest.mark.parametrize(
@@ -152,7 +165,10 @@ class TestGraphviz:
     ) -> None:
         monkeypatch.setattr(shutil, "which", lambda _: None)
         drawing = draw_dot(neuron(), format=file_format, rankdir=rankdir)
-        assert drawing.pipe() == drawing.pipe()
+        first = drawing.pipe()
+        if file_format == "pdf":  # into the next second, whose date would differ
+            time.sleep(1.1)
+        assert drawing.pipe() == first
 
     @needs_pygraphviz
     def test_a_png_is_as_large_as_the_svg(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from secrets import token_hex
 from typing import overload
 
 from chainrule.errors import ArgumentError
@@ -95,7 +96,7 @@ class Drawing:
             MissingLibraryError: the format needs a Graphviz that is not there; nothing is written.
         """
         file_format = _known(format or self.format)
-        path = Path(directory, filename)
+        path = _file(filename, directory)
         drawn = self._drawn(file_format)
         if path.suffix == f".{file_format}":
             source, picture = path.with_suffix(".gv"), path
@@ -108,7 +109,7 @@ class Drawing:
 
     def save(self, filename: str | os.PathLike[str] = "Digraph.gv", directory: str | os.PathLike[str] = "") -> str:
         """Write the DOT text and return its path."""
-        path = Path(directory, filename)
+        path = _file(filename, directory)
         _write(path, self.source.encode())
         return str(path)
 
@@ -147,18 +148,19 @@ def _known(file_format: str) -> str:
     raise ArgumentError(f"a drawing has no format {file_format!r}: give one of {', '.join(FORMATS)}")
 
 
+def _file(filename: str | os.PathLike[str], directory: str | os.PathLike[str]) -> Path:
+    path = Path(directory, filename)
+    if not os.fspath(filename) or path.is_dir():
+        raise ArgumentError(f"a drawing cannot be written to {str(path)!r}: give the name of a file")
+    return path
+
+
 def _write(path: Path, content: bytes) -> None:
     """Replace the file as a whole, so that a failure half-way leaves what was there before."""
-    import tempfile
-
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            file.write(content)
-            file.close()
-            temporary.chmod(0o644)  # a temporary file is its owner's alone until now
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink()
-            raise
+    temporary = path.with_name(f".{token_hex(8)}.part")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
