@@ -74,7 +74,8 @@ def engine_extension() -> list[Extension]:
         [extension],
         include_path=[str(ROOT / "src")],
         build_dir=str(ROOT / "build" / "cython"),
-        language_level=3,
+        # cdivision: a / 0.0 is what IEEE 754 says and no exception, in the ops as in the engine.
+        compiler_directives={"language_level": 3, "cdivision": True},
         force=True,
         quiet=True,
     )

@@ -12,16 +12,19 @@ from pathlib import Path
 
 MODULES = ("elementary", "transcendental", "activations", "reductions")
 C_API = """\
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport free, realloc
 from libc.string cimport memset
 from cpython.object cimport PyObject
 
 cdef extern from "Python.h":
+    ctypedef int (*visitproc)(PyObject *, void *) noexcept
     ctypedef struct PyTypeObject:
         Py_ssize_t tp_basicsize
         PyObject *(*tp_alloc)(PyTypeObject *, Py_ssize_t) noexcept
         void (*tp_free)(void *) noexcept
         void (*tp_dealloc)(PyObject *) noexcept
+        int (*tp_clear)(PyObject *) noexcept
+        int (*tp_traverse)(PyObject *, visitproc, void *) noexcept
     void PyObject_GC_Track(object)
     void PyObject_GC_UnTrack(object)
     void PyObject_GC_UnTrackPointer "PyObject_GC_UnTrack" (PyObject *)
@@ -30,7 +33,12 @@ cdef extern from "Python.h":
     PyObject *_PyObject_GC_New(PyTypeObject *)
     PyObject *PyObject_Init(PyObject *, PyTypeObject *)
     int PyObject_GenericSetAttr(object, object, object) except -1
+    void Py_INCREF(object)
+    void Py_CLEAR(PyObject *)
     void Py_SET_REFCNT(PyObject *, Py_ssize_t)
+    void *PyMem_Malloc(size_t)
+    void PyMem_Free(void *)
+    PyObject *item_at "PyList_GET_ITEM" (object, Py_ssize_t)
     PyTypeObject *_type_of "Py_TYPE" (PyObject *)
 
 cdef extern from *:

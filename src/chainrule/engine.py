@@ -7,8 +7,6 @@ table in `chainrule.ops` translated to C. The blocks under `cython.compiled` are
 Read it in this order: Value's fields, the operators, how a node is made, `backward`, then the rest.
 """
 
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-
 from __future__ import annotations
 
 import threading
@@ -36,23 +34,30 @@ if cython.compiled:
         PyObject_GC_UnTrack,
         PyObject_GC_UnTrackPointer,
         PyObject_GenericSetAttr,
+        PyMem_Free,
+        PyMem_Malloc,
         PyObject_Init,
         PyTypeObject,
+        Py_CLEAR,
+        Py_INCREF,
         Py_SET_REFCNT,
         _PyObject_GC_New,
         _type_of,
         binary_value,
         free,
+        item_at,
         left_slope,
-        malloc,
         memset,
         prefetch,
         realloc,
         right_slope,
         unary_slope,
         unary_value,
+        visitproc,
     )
 else:
+    from operator import getitem as item_at
+
     from chainrule.ops.dispatch import (
         Code,
         binary_value,
@@ -89,22 +94,20 @@ class _Thread(threading.local):
 _thread = _Thread()
 
 
-@cython.freelist(4096)
 @cython.final
 @cython.cclass
 class Operands:
     """What a node of more than two operands, or of an op outside the table, keeps of them.
 
-    `items[i]` is the i-th operand, None where it is a plain number; `slopes[i]` is the local derivative
-    by it, or that number. `attributes` is what `Value._extra` holds otherwise.
+    `items[i]` is the i-th operand, NULL where it is a plain number; `slopes[i]` is the local derivative by it,
+    or that number. Compiled, they are C arrays in one block of memory; else lists. `attributes` is what
+    `Value._extra` holds otherwise.
     """
 
-    items: list
+    items: cython.pointer(cython.pointer(PyObject))
     slopes: cython.p_double
+    count: cython.Py_ssize_t
     attributes: dict
-
-    def __dealloc__(self) -> None:
-        free(self.slopes)
 
 
 @cython.cclass
@@ -146,7 +149,7 @@ class Value:
     ) -> None:
         if not cython.compiled:
             _blank(self)
-        self._data = data if type(data) is float else real_number(data, "Value")
+        self._data = _float(data, "Value")
         if type(self) is not Value:
             self._flags = TRACKED
         if _children != () and _recording():
@@ -163,7 +166,7 @@ class Value:
 
     @data.setter
     def data(self, number: Any) -> None:
-        _set_data(self, number if type(number) is float else real_number(number, "data"))
+        _set_data(self, _float(number, "data"))
 
     @property
     def grad(self) -> float:
@@ -172,7 +175,7 @@ class Value:
 
     @grad.setter
     def grad(self, number: Any) -> None:
-        _set_grad(self, number if type(number) is float else real_number(number, "grad"))
+        _set_grad(self, _float(number, "grad"))
 
     @property
     def label(self) -> str:
@@ -570,7 +573,7 @@ def _operator(code: cython.int, value: Value, other: object, reflected: cython.b
     if isinstance(other, float):
         number = float(other)
     elif isinstance(other, int):
-        number = _float_of_int(other)
+        number = _float(other, "")
     else:
         return _operator_slowly(code, value, other, reflected)
     if reflected:
@@ -586,11 +589,16 @@ def _operator(code: cython.int, value: Value, other: object, reflected: cython.b
 
 @cython.cfunc
 @cython.inline
-def _float_of_int(number: object) -> cython.double:
-    try:
+def _float(number: object, where: str) -> cython.double:
+    """Return a real number as a float; NumberError for anything else."""
+    if isinstance(number, float):
         return float(number)
-    except OverflowError:
-        return real_number(number, "")
+    if isinstance(number, int):
+        try:
+            return float(number)
+        except OverflowError:
+            pass
+    return real_number(number, where)
 
 
 @cython.cfunc
@@ -653,23 +661,27 @@ def apply(op: Op, operands: Sequence[Any]) -> Any:
 def make_node(code: int, data: float, operands: Sequence[Any], slopes: Sequence[float]) -> Value:
     """Return a node of the op with this code; operands are Values and numbers, slopes the local derivatives."""
     node = _node(code, data)
-    count: cython.Py_ssize_t = len(operands)
+    inner: Operands
+    place: cython.Py_ssize_t
     op = None if code == Code.CUSTOM else BY_CODE[code]
     if op is not None and op.arity is not None and op.arity <= 2:
-        node._left, node._left_slope = _place(operands[0], slopes[0])
-        if count == 2:
-            node._right, node._right_slope = _place(operands[1], slopes[1])
+        node._left, node._left_slope = _part(operands[0], slopes[0])
+        if op.arity == 2:
+            node._right, node._right_slope = _part(operands[1], slopes[1])
     else:
-        inner: Operands = _new_operands(node, count)
-        for i in range(count):
-            inner.items[i], inner.slopes[i] = _place(operands[i], slopes[i])
+        inner = _new_operands(node, len(operands))
+        for place in range(len(operands)):
+            operand, slope = _part(operands[place], slopes[place])
+            inner.slopes[place] = slope
+            if operand is not None:
+                _keep(inner, place, operand)
     for operand in operands:
         if isinstance(operand, Value) and cython.cast(Value, operand)._flags & TRACKED:
             _track(node)
     return node
 
 
-def _place(operand: Any, slope: float) -> tuple[Value | None, float]:
+def _part(operand: Any, slope: float) -> tuple[Value | None, float]:
     """Return what a node keeps of an operand: itself and the slope by it, or None and the number it is."""
     if not isinstance(operand, Value):
         return None, float(operand)
@@ -680,42 +692,51 @@ def _place(operand: Any, slope: float) -> tuple[Value | None, float]:
 
 @cython.cfunc
 def _new_operands(node: Value, count: cython.Py_ssize_t) -> Operands:
-    """Give a node room for any number of operands."""
+    """Give a node room for any number of operands, for now plain numbers 0."""
     inner: Operands = Operands.__new__(Operands)
-    attributes = node._extra
-    inner.attributes = attributes
-    inner.items = [None] * count
+    inner.attributes = node._extra
+    inner.count = count
     if cython.compiled:
-        inner.slopes = cython.cast(cython.p_double, malloc(count * cython.sizeof(cython.double)))
-        if inner.slopes is cython.NULL:
-            raise MemoryError
-        PyObject_GC_UnTrack(inner)
-        PyObject_GC_UnTrack(inner.items)
+        inner.slopes = _take_block(count)
+        inner.items = cython.cast(cython.pointer(cython.pointer(PyObject)), inner.slopes + count)
+        memset(inner.items, 0, count * cython.sizeof(cython.p_void))
     else:
         inner.slopes = [0.0] * count
+        inner.items = [cython.NULL] * count
     node._extra = inner
     node._flags |= NARY
     return inner
 
 
 @cython.cfunc
+@cython.inline
+def _keep(inner: Operands, place: cython.Py_ssize_t, operand: object) -> cython.void:
+    """Make a Value one of the operands."""
+    if cython.compiled:
+        Py_INCREF(operand)
+        inner.items[place] = cython.cast(cython.pointer(PyObject), operand)
+    else:
+        inner.items[place] = operand
+
+
+@cython.cfunc
 def _make_custom(node: Value, children: list) -> object:
     """Make a leaf the result of an op of the user's, whose slopes are 0 until `_backward` is assigned."""
-    if not children:
-        return
-    inner: Operands = _new_operands(node, len(children))
-    node._code = Code.CUSTOM
-    for i in range(len(children)):
-        child = children[i]
-        if not isinstance(child, Value):
+    inner: Operands
+    place: cython.Py_ssize_t
+    for place in range(len(children)):
+        if not isinstance(children[place], Value):
             raise NumberError(
-                f"_children must be Values, but number {i + 1} is of type '{type(child).__name__}'; "
-                "wrap it: Value(...)"
+                f"_children must be Values, but number {place + 1} is of type "
+                f"'{type(children[place]).__name__}'; wrap it: Value(...)"
             )
-        inner.items[i] = child
-        inner.slopes[i] = 0.0
-        if cython.cast(Value, child)._flags & TRACKED:
-            _track(node)
+    if children:
+        inner = _new_operands(node, len(children))
+        node._code = Code.CUSTOM
+        for place in range(len(children)):
+            _keep(inner, place, children[place])
+            if cython.cast(Value, children[place])._flags & TRACKED:
+                _track(node)
 
 
 def sum(values: Iterable[Any], start: Any = None) -> Any:
@@ -738,12 +759,12 @@ def sum(values: Iterable[Any], start: Any = None) -> Any:
     node = _node(Code.SUM, 0.0)
     inner: Operands = _new_operands(node, count)
     for i in range(count):
-        term = terms[i]
+        term = cython.cast(object, item_at(terms, i))
         if isinstance(term, Value):
             found = 1
             flags |= cython.cast(Value, term)._flags
             number = cython.cast(Value, term)._data
-            inner.items[i] = term
+            _keep(inner, i, term)
             inner.slopes[i] = 1.0
         else:
             number = _number(term, "sum")
@@ -770,6 +791,8 @@ def dot(left: Iterable[Any], right: Iterable[Any], start: Any = None) -> Any:
         raise ArityError(f"dot needs two sequences of the same length, but they have {count} and {len(b)}")
     has_start: cython.int = start is not None
     i: cython.Py_ssize_t
+    u: cython.pointer(PyObject)
+    v: cython.pointer(PyObject)
     x: cython.double
     y: cython.double
     found: cython.int = 0
@@ -777,7 +800,6 @@ def dot(left: Iterable[Any], right: Iterable[Any], start: Any = None) -> Any:
     total: cython.double = 0.0
     node = _node(Code.DOT, 0.0)
     inner: Operands = _new_operands(node, 2 * count + has_start)
-    items: list = inner.items
     slopes: cython.p_double = inner.slopes
     if has_start:
         total = _number(start, "dot")
@@ -785,22 +807,30 @@ def dot(left: Iterable[Any], right: Iterable[Any], start: Any = None) -> Any:
         if isinstance(start, Value):
             found = 1
             flags |= cython.cast(Value, start)._flags
-            items[2 * count] = start
+            _keep(inner, 2 * count, start)
             slopes[2 * count] = 1.0
     for i in range(count):
-        x = _number(a[i], "dot")
-        y = _number(b[i], "dot")
-        slopes[i] = x
+        # bare pointers: the lists hold the items meanwhile
+        u = item_at(a, i)
+        v = item_at(b, i)
+        if isinstance(cython.cast(object, v), Value):
+            found = 1
+            y = cython.cast(Value, v)._data
+            flags |= cython.cast(Value, v)._flags
+            _keep(inner, count + i, cython.cast(object, v))
+        else:
+            y = _float(cython.cast(object, v), "dot")
         slopes[count + i] = y
-        if isinstance(a[i], Value):
+        if isinstance(cython.cast(object, u), Value):
             found = 1
-            flags |= cython.cast(Value, a[i])._flags
-            items[i] = a[i]
+            x = cython.cast(Value, u)._data
+            flags |= cython.cast(Value, u)._flags
+            _keep(inner, i, cython.cast(object, u))
             slopes[i] = y
-        if isinstance(b[i], Value):
-            found = 1
-            flags |= cython.cast(Value, b[i])._flags
-            items[count + i] = b[i]
+        else:
+            x = _float(cython.cast(object, u), "dot")
+            slopes[i] = x
+        if isinstance(cython.cast(object, v), Value):
             slopes[count + i] = x
         total = total + x * y if i or has_start else x * y
     return _finish(node, total, flags) if found else total
@@ -928,8 +958,8 @@ def _count_users(node: Value, found: Pile) -> cython.int:
         _count(node._right, found)
     if node._flags & NARY:
         inner = cython.cast(Operands, node._extra)
-        for i in range(len(inner.items)):
-            if inner.items[i] is not None:
+        for i in range(inner.count):
+            if inner.items[i] is not cython.NULL:
                 _count(cython.cast(Value, inner.items[i]), found)
     return 0
 
@@ -963,8 +993,8 @@ def _give(node: Value, ready: Pile) -> cython.int:
         stale += _receive(node._right, node._right_slope * gradient, ready)
     if node._flags & NARY:
         inner = cython.cast(Operands, node._extra)
-        for i in range(len(inner.items)):
-            if inner.items[i] is not None:
+        for i in range(inner.count):
+            if inner.items[i] is not cython.NULL:
                 share = 0.0 if node._code == Code.CUSTOM else inner.slopes[i] * gradient
                 stale += _receive(cython.cast(Value, inner.items[i]), share, ready)
     return stale
@@ -976,16 +1006,18 @@ def _give(node: Value, ready: Pile) -> cython.int:
 def _receive(operand: Value, share: cython.double, ready: Pile) -> cython.int:
     """Add a share to an operand's gradient; return 1 if it is a leaf whose gradient is stale."""
     stale: cython.int = 0
-    if operand._flags & CONSTANT:
-        return 0
-    operand._grad += share
     if operand._code == Code.LEAF:
+        if operand._flags & CONSTANT:
+            return 0
+        operand._grad += share
         if operand._flags & STALE:
             operand._flags &= ~STALE
             stale = 1
         operand._flags |= RECEIVED
         if not operand._flags & CLOSURE:
             return stale
+    else:
+        operand._grad += share
     operand._waiting -= 1
     if operand._waiting == 0:
         _push(ready, operand)
@@ -1161,7 +1193,7 @@ def _operands(node: Value) -> list:
 def _operand_count(node: Value) -> cython.Py_ssize_t:
     """Return how many operands a node shows: the constant exponent of a power is part of its op."""
     if node._flags & NARY:
-        return len(cython.cast(Operands, node._extra).items)
+        return cython.cast(Operands, node._extra).count
     if node._code == Code.LEAF:
         return 0
     return 1 if BY_CODE[node._code].arity == 1 or _has_constant_exponent(node) else 2
@@ -1172,9 +1204,11 @@ def _operand_at(node: Value, place: cython.Py_ssize_t, constants: cython.bint) -
     """Return one operand; the Value that stands for a plain number is made when first asked for, else None."""
     if node._flags & NARY:
         inner: Operands = cython.cast(Operands, node._extra)
-        if inner.items[place] is None and constants:
-            inner.items[place] = _constant(inner.slopes[place])
-        return inner.items[place]
+        if inner.items[place] is cython.NULL:
+            if not constants:
+                return None
+            _keep(inner, place, _constant(inner.slopes[place]))
+        return cython.cast(Value, inner.items[place])
     if place == 0:
         if node._left is None and constants:
             node._left = _constant(node._left_slope)
@@ -1223,11 +1257,7 @@ def _number_or_none(x: object) -> object:
 @cython.inline
 def _number(x: object, where: str) -> cython.double:
     """Return a Value's data, or a number as a float; NumberError for anything else."""
-    if isinstance(x, Value):
-        return cython.cast(Value, x)._data
-    if isinstance(x, float):
-        return float(x)
-    return real_number(x, where)
+    return cython.cast(Value, x)._data if isinstance(x, Value) else _float(x, where)
 
 
 @cython.cfunc
@@ -1282,7 +1312,6 @@ def _track(node: Value) -> cython.void:
         _make_known(node)
         if node._flags & NARY:
             _make_known(node._extra)
-            _make_known(cython.cast(Operands, node._extra).items)
 
 
 @cython.cfunc
@@ -1382,13 +1411,92 @@ if cython.compiled:
                 _to_free.append(node._extra)
                 node._extra = None
 
-    @cython.cfunc
-    def _take_over(kind: cython.pointer(PyTypeObject)) -> cython.void:
-        kind.tp_alloc = _allocate
-        kind.tp_free = _free_node
-        kind.tp_dealloc = _deallocate
+    # Blocks for the operands of dead n-ary nodes, by their number of operands: each points to the next.
+    BLOCK_SIZES = cython.declare(cython.int, 129)
+    _blocks = cython.declare(cython.p_void[129])
 
-    _take_over(cython.cast(cython.pointer(PyTypeObject), Value))
+    @cython.cfunc
+    def _take_block(count: cython.Py_ssize_t) -> cython.p_double:
+        """Return memory for the slopes and the pointers of this many operands."""
+        block: cython.p_void
+        size: cython.size_t = cython.sizeof(cython.double) + cython.sizeof(cython.p_void)
+        if count < BLOCK_SIZES and _blocks[count] is not cython.NULL:
+            block = _blocks[count]
+            _blocks[count] = cython.cast(cython.pointer(cython.p_void), block)[0]
+        else:
+            block = PyMem_Malloc((count + 1) * size)
+            if block is cython.NULL:
+                raise MemoryError
+        return cython.cast(cython.p_double, block)
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _give_block_back(block: cython.p_void, count: cython.Py_ssize_t) -> cython.void:
+        if block is cython.NULL or count >= BLOCK_SIZES:
+            PyMem_Free(block)
+        else:
+            cython.cast(cython.pointer(cython.p_void), block)[0] = _blocks[count]
+            _blocks[count] = block
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _allocate_operands(
+        kind: cython.pointer(PyTypeObject), _count: cython.Py_ssize_t
+    ) -> cython.pointer(PyObject):
+        item: cython.pointer(PyObject) = _PyObject_GC_New(kind)
+        if item is not cython.NULL:
+            header: cython.Py_ssize_t = cython.sizeof(PyObject)
+            memset(cython.cast(cython.p_char, item) + header, 0, kind.tp_basicsize - header)
+        return item
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _deallocate_operands(item: cython.pointer(PyObject)) -> cython.void:
+        PyObject_GC_UnTrackPointer(item)
+        Py_SET_REFCNT(item, 1)
+        _clear_operands(item)
+        _give_block_back(cython.cast(Operands, item).slopes, cython.cast(Operands, item).count)
+        Py_SET_REFCNT(item, 0)
+        PyObject_GC_Del(item)
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _clear_operands(item: cython.pointer(PyObject)) -> cython.int:
+        """Drop every operand (the type's `tp_clear`, for cycles)."""
+        inner: Operands = cython.cast(Operands, item)
+        place: cython.Py_ssize_t
+        for place in range(inner.count):
+            Py_CLEAR(inner.items[place])
+        inner.attributes = None
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _traverse_operands(item: cython.pointer(PyObject), visit: visitproc, context: cython.p_void) -> cython.int:
+        """Show the cycle collector every operand (the type's `tp_traverse`)."""
+        inner: Operands = cython.cast(Operands, item)
+        place: cython.Py_ssize_t
+        stop: cython.int
+        for place in range(inner.count):
+            if inner.items[place] is not cython.NULL:
+                stop = visit(inner.items[place], context)
+                if stop:
+                    return stop
+        return visit(cython.cast(cython.pointer(PyObject), inner.attributes), context)
+
+    @cython.cfunc
+    def _take_over(value: cython.pointer(PyTypeObject), operands: cython.pointer(PyTypeObject)) -> cython.void:
+        value.tp_alloc = _allocate
+        value.tp_free = _free_node
+        value.tp_dealloc = _deallocate
+        operands.tp_alloc = _allocate_operands
+        operands.tp_dealloc = _deallocate_operands
+        operands.tp_clear = _clear_operands
+        operands.tp_traverse = _traverse_operands
+
+    _take_over(
+        cython.cast(cython.pointer(PyTypeObject), Value), cython.cast(cython.pointer(PyTypeObject), Operands)
+    )
 
 
 # Loops over a list of parameters at the engine's speed, for optimizers and models
