@@ -26,7 +26,9 @@ def trace(root: Value) -> tuple[set[Value], set[tuple[Value, Value]]]:
 
     Both operands of `a*a` are the same edge here, because a set keeps one of each;
     `node._prev` has the operands in order and with duplicates.
-    Raises NumberError when `root` is not a Value.
+
+    Raises:
+        NumberError: root is not a Value.
     """
     require_value(root, "trace")
     nodes = topological_order(root)

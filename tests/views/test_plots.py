@@ -96,6 +96,11 @@ def test_no_loss_is_refused(empty: dict[str, list[float]]) -> None:
         plot_history(empty)
 
 
+def test_what_is_no_history_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"plot_history\(\) got list"):
+        plot_history([1.0, 2.0])  # type: ignore[arg-type]
+
+
 def test_given_axes_are_used_and_the_style_does_not_leak() -> None:
     import matplotlib.pyplot as plt
 

@@ -52,13 +52,18 @@ Series = Mapping[str, Sequence[float]]
 def plot_history(history: Recorded | Series, ax: Axes | None = None) -> Axes:
     """Plot the losses of a training, per epoch; return the Axes (nothing is shown).
 
-    `history` is what `fit` returns, or a mapping from names to series ({"loss": […], "val_loss": […]}).
-    Every series whose name ends in "loss" is a line.
     Losses that are positive and span two decades get a logarithmic axis.
 
-    Raises ArgumentError when there is no loss in `history`.
+    Args:
+        history: what `fit` returns, or a mapping like {"loss": […], "val_loss": […]}; each series
+            whose name ends in "loss" is a line, one number an epoch.
+        ax: where to draw; a new figure when it is None.
+
+    Raises:
+        ArgumentError: there is no loss in history, or it is something else.
+        MissingLibraryError: matplotlib is not installed.
     """
-    series = _losses(history if isinstance(history, Mapping) else history.recorded())
+    series = _losses(history)
     with _axes(ax) as axes:
         from matplotlib.ticker import MaxNLocator
 
@@ -86,12 +91,15 @@ def plot_history(history: Recorded | Series, ax: Axes | None = None) -> Axes:
 _NAMES = {"loss": "training loss", "val_loss": "validation loss"}
 
 
-def _losses(history: Series) -> dict[str, NDArray[np.float64]]:
-    names = [name for name in history if name.endswith("loss") and len(history[name])]
-    if not names:
-        known = ", ".join(history) or "nothing"
+def _losses(history: Recorded | Series) -> dict[str, NDArray[np.float64]]:
+    series = history if isinstance(history, Mapping) else getattr(history, "recorded", lambda: None)()
+    if series is None:
+        raise ArgumentError(f"plot_history() got {type(history).__name__}: give it what fit() returned")
+    losses = {name: numbers for name, numbers in series.items() if name.endswith("loss") and len(numbers)}
+    if not losses:
+        known = ", ".join(series) or "nothing"
         raise ArgumentError(f"there is no loss to plot; the history holds {known}: train first")
-    return {name: np.asarray(history[name], dtype=np.float64) for name in names}
+    return {name: np.asarray(numbers, dtype=np.float64) for name, numbers in losses.items()}
 
 
 def _spans_decades(losses: NDArray[np.float64]) -> bool:
@@ -102,13 +110,21 @@ def _spans_decades(losses: NDArray[np.float64]) -> bool:
 def plot_boundary(model: Model, X: ArrayLike, y: ArrayLike, ax: Axes | None = None) -> Axes:
     """Plot how `model` divides the plane, with the samples; return the Axes (nothing is shown).
 
-    `model` takes a list of two floats and returns a Value, whose sign is the class, or one Value
-    for each class, of which the largest wins. `X` has the shape (samples, 2); `y` holds a label per
-    sample, the two or more classes in sorted order as the model counts them. The model is asked
-    about a grid of 70 × 70 points, recording no graph.
+    The model is asked about a grid of 70 × 70 points, and records no graph.
 
-    Raises ArityError when the shapes do not fit, NumberError for samples that are not numbers, and
-    ArgumentError when a sample is not finite or the model returns something else.
+    Args:
+        model: takes a list of two floats; returns a Value, whose sign is the class, or a list of one
+            Value for each class, of which the largest wins.
+        X: samples, of shape (samples, 2).
+        y: a label for each sample; in sorted order they are the model's classes, and whole numbers
+            from 0 are the places of its outputs.
+        ax: where to draw; a new figure when it is None.
+
+    Raises:
+        ArityError: the shapes do not fit.
+        NumberError: a sample is not numbers.
+        ArgumentError: a sample is not finite, or the model returns something else.
+        MissingLibraryError: matplotlib is not installed.
     """
     samples, labels = _samples(X), np.asarray(y)
     if labels.ndim == 2 and labels.shape[1] == 1:
