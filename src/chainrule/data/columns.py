@@ -134,9 +134,7 @@ def _column_from_json(item: Any) -> Column:
             f"the model file describes a column that cannot be read ({item!r:.80}): train the model again"
         ) from error
     if not (math.isfinite(number.median) and math.isfinite(number.mean) and 0 < number.scale < math.inf):
-        raise ModelFileError(
-            f"the model file scales column '{number.name}' by no usable number: train the model again"
-        )
+        raise ModelFileError(f"the model file scales column '{number.name}' by no usable number: train the model again")
     return number
 
 
@@ -159,9 +157,7 @@ def numbers_of(table: Table, name: str) -> npt.NDArray[np.float64]:
                 "or leave the cell empty where the value is missing (--nan-as-missing does that for nan)"
             )
         else:
-            raise DataError(
-                f"{table.place(row, name)}: '{cell:.40}' is not a number: correct or empty that cell"
-            )
+            raise DataError(f"{table.place(row, name)}: '{cell:.40}' is not a number: correct or empty that cell")
     return values
 
 
@@ -202,15 +198,11 @@ def prepare(
             columns.append(column)
     if not columns:
         why = "; ".join(notes) or "the target is the only column"
-        raise DataError(
-            f"{table.source} has no column to predict from ({why}): add columns that tell rows apart"
-        )
+        raise DataError(f"{table.source} has no column to predict from ({why}): add columns that tell rows apart")
     return Preparation(tuple(columns)), notes
 
 
-def _choose(
-    table: Table, name: str, rows: npt.NDArray[np.intp], max_categories: int, notes: list[str]
-) -> Column | str:
+def _choose(table: Table, name: str, rows: npt.NDArray[np.intp], max_categories: int, notes: list[str]) -> Column | str:
     """Return what a column becomes, or the reason why it is left out."""
     present = [cell for cell in table.column(name) if not is_missing(cell)]
     if not present:

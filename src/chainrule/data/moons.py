@@ -8,9 +8,7 @@ import numpy.typing as npt
 from chainrule.errors import ArgumentError
 
 
-def moons(
-    n: int = 100, noise: float = 0.1, seed: int = 1337
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+def moons(n: int = 100, noise: float = 0.1, seed: int = 1337) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Return `n` points of shape (n, 2) and their classes 0 and 1 of shape (n,).
 
     The points lie on an upper and a lower half circle of radius 1, shuffled, plus normal noise of the

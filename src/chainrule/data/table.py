@@ -65,6 +65,8 @@ class Table:
             return self.columns[name]
         near = closest(name, self.names)
         hint = f"did you mean '{near}'?" if near else f"the columns are {listed(self.names)}"
+        if any(parse_number(other) is not None for other in self.names):
+            hint += "; a header line with the names of the columns seems to be missing"
         raise DataError(f"{self.source} has no column '{name}': {hint}")
 
     def take(self, rows: Iterable[int]) -> Table:
@@ -177,8 +179,7 @@ def _decode_start(start: bytes, source: str) -> tuple[str, str]:
     strange = sum(character < " " and character not in "\t\r\n\f" for character in text)
     if strange:
         raise DataError(
-            f"{source} is not a text file ({count(strange, 'control character')} near its start): "
-            "give a CSV file"
+            f"{source} is not a text file ({count(strange, 'control character')} near its start): give a CSV file"
         )
     return encoding, text
 
@@ -227,9 +228,7 @@ def _quote_error(reason: str, line: int, source: str) -> str:
     return f"line {line} of {source} cannot be read as CSV: {reason}: check the quotes on that line"
 
 
-def _header(
-    rows: Iterator[tuple[int, list[str]]], source: str, delimiter: str, sample: str
-) -> tuple[list[str], int]:
+def _header(rows: Iterator[tuple[int, list[str]]], source: str, delimiter: str, sample: str) -> tuple[list[str], int]:
     line, names = next(rows, (0, []))
     if not names:
         raise DataError(f"{source} is empty: the first line must hold the column names")
@@ -246,9 +245,7 @@ def _header(
     twice = [name for name, count in Counter(names).items() if count > 1 and name]
     if twice:
         where = " and ".join(str(i + 1) for i, name in enumerate(names) if name == twice[0])
-        raise DataError(
-            f"the header of {source} names '{twice[0]}' more than once (columns {where}): rename one"
-        )
+        raise DataError(f"the header of {source} names '{twice[0]}' more than once (columns {where}): rename one")
     return names, line
 
 

@@ -88,9 +88,7 @@ def _spelled(number: float) -> str:
     return str(int(number)) if number == math.floor(number) and abs(number) < 1e15 else repr(number)
 
 
-def choose_target(
-    table: Table, name: str, task: str | None = None
-) -> tuple[Target, npt.NDArray[np.intp], list[str]]:
+def choose_target(table: Table, name: str, task: str | None = None) -> tuple[Target, npt.NDArray[np.intp], list[str]]:
     """Decide what kind of target a column is (unless `task` says so).
 
     Returns:
@@ -104,9 +102,7 @@ def choose_target(
     cells = table.column(name)
     known = np.flatnonzero([not is_missing(cell) for cell in cells])
     if not known.size:
-        raise DataError(
-            f"every cell of the target '{name}' of {table.source} is missing: choose another --target"
-        )
+        raise DataError(f"every cell of the target '{name}' of {table.source} is missing: choose another --target")
     notes = []
     if missing := len(cells) - known.size:
         notes.append(f"{count(missing, 'row')} without a {name} left out")
@@ -158,9 +154,7 @@ def _classes(table: Table, name: str, known: npt.NDArray[np.intp]) -> Target:
     cells = _labels(table, name)
     for row in known:
         if is_not_finite(cells[row]):
-            raise DataError(
-                f"{table.place(int(row), name)}: '{cells[row]}' is not a class: correct or empty that cell"
-            )
+            raise DataError(f"{table.place(int(row), name)}: '{cells[row]}' is not a class: correct or empty that cell")
     sizes = Counter(cells[row] for row in known)
     if len(sizes) == 1:
         raise DataError(
