@@ -21,7 +21,7 @@ CLASS_COLOURS = ("#E69F00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#D55E00
 LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 MARKERS = "os^DvPX*"
 DASHES = ("-", "--", "-.", ":")
-# Points of the grid that a model is asked about: 5 000 scalar forward passes take about a second.
+# Points of the grid along each side: 4,900 forward passes of the moons network take 0.3 s, 3 s uncompiled.
 GRID = 70
 _STYLE: dict[Any, Any] = {
     "axes.grid": True,
