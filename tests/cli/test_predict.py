@@ -83,7 +83,7 @@ def test_gaps_and_unseen_categories_are_handled_and_said(run: Runner, folder: Pa
     ran = run("predict", regressor, "new.csv", "--json")
     assert len(json.loads(ran.out)) == 2
     assert "note: height: 1 missing cell became the median" in ran.err
-    assert "note: kind: 1 cell hold 'huge', not seen in training" in ran.err
+    assert "note: kind: 'huge' not seen in training (1 cell)" in ran.err
 
 
 def test_out_writes_a_file_and_says_so(run: Runner, shop: Path, folder: Path, model: str) -> None:

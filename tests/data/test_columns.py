@@ -57,7 +57,7 @@ def test_text_becomes_one_input_per_category_of_the_training_rows() -> None:
     assert "1 missing cell as a category of their own" in notes[0]
     encoded, said = preparation.encode(made(columns))
     assert encoded.tolist() == [[0, 0, 1], [0, 1, 0], [1, 0, 0], [0, 0, 1], [0, 0, 0]]
-    assert "'zebra', not seen in training" in said[0]
+    assert "'zebra' not seen in training (1 cell)" in said[0]
 
 
 USELESS = {

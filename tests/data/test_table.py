@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -79,11 +80,12 @@ def test_unnamed_column_with_cells_is_kept(tmp_path: Path) -> None:
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Stdin:
-        buffer = io.BufferedReader(io.BytesIO(b"a,b\n1,2\n"))
-
-    monkeypatch.setattr(sys, "stdin", Stdin())
-    assert read_table("-").columns == {"a": ["1"], "b": ["2"]}
+    theirs, ours = os.pipe()
+    os.write(ours, b"a,b\n1,2\n")
+    os.close(ours)
+    with os.fdopen(theirs) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert read_table("-").columns == {"a": ["1"], "b": ["2"]}
 
 
 # What is wrong -> words that its sentence must hold.
@@ -144,7 +146,7 @@ def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(io, "FileIO", refuse)
     with pytest.raises(DataError, match=r"cannot read .*Permission denied"):
         read_table(path)
 

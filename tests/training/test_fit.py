@@ -196,6 +196,7 @@ WRONG: dict[str, tuple[type[ChainruleError], str, Callable[[Any], dict[str, Any]
     "text in y": (NumberError, r"y\[0\] is 'cat'", lambda _: {"X": [[1, 2]], "y": ["cat"]}),
     "nan in X": (DataError, r"X\[0\]\[1\] is nan", lambda _: {"X": [[1, float("nan")]], "y": [1]}),
     "inf in y": (DataError, r"y\[0\] is inf", lambda _: {"X": [[1, 2]], "y": [float("inf")]}),
+    "a huge integer": (DataError, r"X\[0\]\[1\] is too large", lambda _: {"X": [[1, 10**400]], "y": [1]}),
     "two columns of y": (ArityError, "1 outputs and y has 2", lambda _: {"y": np.column_stack([LINE, LINE])}),
     "unknown loss": (ArgumentError, "loss='mae' is not known", lambda _: {"loss": "mae"}),
     "loss of another kind": (ArgumentError, "loss=3", lambda _: {"loss": 3}),

@@ -65,8 +65,8 @@ def _save(plot: Callable[[], Axes], path: Path) -> None:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise MissingLibraryError("pictures need matplotlib: install it with pip install 'chainrule[plot]'") from error
-    figure = plot().figure
+    figure: Any = plot().figure
     try:
-        figure.savefig(path, dpi=150)  # type: ignore[union-attr]
+        figure.savefig(path, dpi=150)
     finally:
-        plt.close(figure)  # type: ignore[arg-type]
+        plt.close(figure)

@@ -61,8 +61,8 @@ class Category:
         unseen = Counter(cell for cell in cells if cell not in self.categories)
         if unseen:
             notes.append(
-                f"{self.name}: {count(unseen.total(), 'cell')} hold {listed(sorted(unseen), 4)}, "
-                "not seen in training: treated as none of the known categories"
+                f"{self.name}: {listed(sorted(unseen), 4)} not seen in training "
+                f"({count(unseen.total(), 'cell')}): treated as none of the known categories"
             )
         index = {category: i for i, category in enumerate(self.categories)}
         encoded = np.zeros((len(cells), len(index)))

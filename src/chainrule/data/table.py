@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
 
 from chainrule.data.cells import NAN_SPELLINGS, parse_number
 from chainrule.errors import DataError
@@ -119,9 +118,9 @@ def read_table(path: str | os.PathLike[str], delimiter: str | None = None) -> Ta
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _open(path: str | os.PathLike[str]) -> BinaryIO:
+def _open(path: str | os.PathLike[str]) -> io.BufferedReader:
     if str(path) == "-":
-        return io.BufferedReader(sys.stdin.buffer, _PEEK)  # type: ignore[type-var]
+        return io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False), _PEEK)
     place = Path(path)
     if place.is_dir():
         raise DataError(f"{path} is a directory: give the CSV file inside it")
@@ -130,11 +129,11 @@ def _open(path: str | os.PathLike[str]) -> BinaryIO:
         near = closest(place.name, others)
         hint = f"did you mean '{place.with_name(near)}'?" if near else "check the path"
         raise DataError(f"there is no file {path}: {hint}")
-    return place.open("rb", buffering=_PEEK)
+    return io.BufferedReader(io.FileIO(place), _PEEK)
 
 
-def _parse(stream: BinaryIO, source: str, delimiter: str | None) -> Table:
-    start = stream.peek(_PEEK)[:_PEEK]  # type: ignore[attr-defined]
+def _parse(stream: io.BufferedReader, source: str, delimiter: str | None) -> Table:
+    start = stream.peek(_PEEK)[:_PEEK]
     encoding, sample = _decode_start(start, source)
     if not sample.strip():
         raise DataError(f"{source} is empty: the first line must hold the column names")

@@ -20,14 +20,14 @@ EpochFunction = Callable[[int, Mapping[str, float]], "bool | None"]
 class Callback(ABC):
     """Told about a training; only `on_epoch_end` must be written."""
 
-    def on_train_begin(self, model: Any, optimizer: Any, recorded: tuple[str, ...]) -> None:  # noqa: B027
+    def on_train_begin(self, model: Any, optimizer: Any, recorded: tuple[str, ...]) -> None:  # noqa: B027 - hearing of it is optional
         """Hear of a training that starts; `recorded` names what `logs` will hold."""
 
     @abstractmethod
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> bool | None:
         """Hear of a finished epoch (counted from 1); return True to stop the training."""
 
-    def on_train_end(self) -> None:  # noqa: B027
+    def on_train_end(self) -> None:  # noqa: B027 - hearing of it is optional
         """Hear that the training is over, also when it was interrupted or diverged."""
 
     def reason(self) -> str:
@@ -86,7 +86,7 @@ class EarlyStopping(Callback):
         self._parameters: list[Any] = []
         self._weights: Floats | None = None
 
-    def on_train_begin(self, model: Any, optimizer: Any, recorded: tuple[str, ...]) -> None:  # noqa: ARG002
+    def on_train_begin(self, model: Any, optimizer: Any, recorded: tuple[str, ...]) -> None:  # noqa: ARG002 - as in Callback
         """Forget earlier trainings and check that the figure will be there."""
         if self.monitor not in recorded:
             fix = "pass validation_data" if self.monitor.startswith("val_") else "choose another monitor"

@@ -73,7 +73,10 @@ def _from_objects(array: npt.NDArray[Any], data: Any, name: str) -> Floats:
     for where, item in np.ndenumerate(objects):
         if isinstance(item, str | bytes | complex) or not hasattr(item, "__float__"):
             raise NumberError(f"{_cell(name, where)} is {item!r:.60} ({_kind(item)}): it must be a number")
-        floats[where] = float(item)
+        try:
+            floats[where] = float(item)
+        except OverflowError:
+            raise DataError(f"{_cell(name, where)} is too large for a float: scale it or leave it out") from None
     return floats
 
 

@@ -114,12 +114,18 @@ def duration(seconds: float) -> str:
 
 def _bar() -> Any:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Column
 
+    screen = console(sys.stderr)
+    # On a narrow screen the bar goes first, and the figures are cut at the end.
+    bars = [BarColumn(bar_width=min(20, screen.width // 6))] if screen.width >= 60 else []
     return Progress(
-        TextColumn("epoch {task.fields[epoch]}"),
-        BarColumn(bar_width=20),
-        TimeRemainingColumn(compact=True),
-        TextColumn("left  {task.fields[logs]}"),
-        console=console(sys.stderr),
+        TextColumn("epoch {task.fields[epoch]}", table_column=Column(no_wrap=True)),
+        *bars,
+        TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
+        TextColumn("left ", table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[logs]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+        console=screen,
         transient=True,
+        expand=True,
     )
