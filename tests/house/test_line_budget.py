@@ -13,11 +13,33 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "chainrule"
 
 # Lines of Python (and of the .js and .css beside it) in each layer.
-BUDGET: dict[str, int] = {}
+BUDGET: dict[str, int] = {
+    "__init__": 100,
+    "__main__": 20,
+    "_choose_engine": 100,
+    "_cython_shim": 50,
+    "cli": 980,
+    "data": 1030,
+    "engine": 1770,
+    "errors": 90,
+    "functions": 90,
+    "graph": 150,
+    "losses": 320,
+    "nn": 1020,
+    "ops": 1160,
+    "optim": 420,
+    "pickling": 170,
+    "training": 1720,
+    "views": 1410,
+}
+# Written by the build step, so not there in every checkout.
+GENERATED = {"_build_info.py"}
 
 LONGEST_FILE = 400
 # Files that may be longer, each with its reason.
-LONG_FILES: dict[str, str] = {}
+LONG_FILES: dict[str, str] = {
+    "src/chainrule/engine.py": "what shares the node's C fields has to be compiled as one module",
+}
 
 
 def lines(path: Path) -> int:
@@ -29,7 +51,7 @@ def layers() -> dict[str, int]:
     """The lines of each module or folder directly in the package."""
     totals: dict[str, int] = {}
     for path in PACKAGE.rglob("*"):
-        if path.suffix in {".py", ".js", ".css"}:
+        if path.suffix in {".py", ".js", ".css"} and path.name not in GENERATED:
             layer = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
             totals[layer] = totals.get(layer, 0) + lines(path)
     return totals
