@@ -4,9 +4,11 @@ from chainrule._choose_engine import SlowEngineWarning, choose
 
 choose()
 
-from chainrule import errors
+from chainrule import errors, losses, nn, optim
 from chainrule.engine import StaleGradientWarning, Value, no_grad
 from chainrule.functions import dot, logsumexp, mean, softmax, sum
+from chainrule.graph import trace
+from chainrule.nn import load
 from chainrule.ops.activations import gelu, leaky_relu, relu, silu, softplus
 from chainrule.ops.elementary import exp, expm1, log, log1p, maximum, minimum, sqrt, where
 from chainrule.ops.transcendental import (
@@ -24,6 +26,8 @@ from chainrule.ops.transcendental import (
     tan,
     tanh,
 )
+from chainrule.views.dot import draw_dot
+from chainrule.views.plots import plot_boundary
 
 __version__ = "0.1.0"
 
@@ -38,6 +42,7 @@ __all__ = [
     "cos",
     "cosh",
     "dot",
+    "draw_dot",
     "erf",
     "errors",
     "exp",
@@ -45,13 +50,18 @@ __all__ = [
     "gelu",
     "hypot",
     "leaky_relu",
+    "load",
     "log",
     "log1p",
     "logsumexp",
+    "losses",
     "maximum",
     "mean",
     "minimum",
+    "nn",
     "no_grad",
+    "optim",
+    "plot_boundary",
     "relu",
     "sigmoid",
     "silu",
@@ -63,5 +73,6 @@ __all__ = [
     "sum",
     "tan",
     "tanh",
+    "trace",
     "where",
 ]

@@ -591,8 +591,11 @@ def _operator(code: cython.int, value: Value, other: object, reflected: cython.b
 @cython.inline
 def _float(number: object, where: str) -> cython.double:
     """Return a real number as a float; NumberError for anything else."""
-    if isinstance(number, float):
-        return float(number)
+    return float(number) if isinstance(number, float) else _float_slowly(number, where)
+
+
+@cython.cfunc
+def _float_slowly(number: object, where: str) -> cython.double:
     if isinstance(number, int):
         try:
             return float(number)
@@ -645,17 +648,24 @@ def apply(op: Op, operands: Sequence[Any]) -> Any:
         NumberError: an operand is neither a Value nor a real number.
     """
     for operand in operands:
-        if not isinstance(operand, Value) and hasattr(operand, "__chainrule_apply__"):
+        if isinstance(operand, (Value, float)):
+            continue
+        if hasattr(operand, "__chainrule_apply__"):
             return operand.__chainrule_apply__(op, operands)
         if getattr(operand, "ndim", 0):
             return op._on_arrays(tuple(operands))
-    if op.arity == 1 and op.code <= Code.ROWS:
+    if op.code <= Code.ROWS and op.arity == 1:
         return _unary(op.code, operands[0])
-    numbers = [_number(operand, op.name) for operand in operands]
+    if op.code <= Code.ROWS and op.arity == 2:
+        first, second = operands
+        if isinstance(first, Value):
+            return _operator(op.code, first, second, False)
+        return _operator(op.code, second, first, True)
+    numbers = tuple([_number(operand, op.name) for operand in operands])
     y = op.value(*numbers)
     if not _recording():
         return _node(Code.LEAF, y)
-    return make_node(op.code, y, operands, op.local_derivatives(tuple(numbers), y))
+    return make_node(op.code, y, operands, op.local_derivatives(numbers, y))
 
 
 def make_node(code: int, data: float, operands: Sequence[Any], slopes: Sequence[float]) -> Value:
@@ -1095,10 +1105,10 @@ def topological_order(root: Value, constants: bool = True) -> list[Value]:
         constants: whether plain number operands appear, as the Values that stand for them.
 
     Raises:
-        GraphError: root is not a Value.
+        NumberError: root is not a Value.
     """
     if not isinstance(root, Value):
-        raise GraphError(f"a graph starts at a Value, but the root is of type '{type(root).__name__}'")
+        raise NumberError(f"a graph starts at a Value, but the root is of type '{type(root).__name__}'")
     node: Value
     place: cython.Py_ssize_t
     order: list = []
@@ -1535,7 +1545,7 @@ def write_data(parameters: list[Value], numbers: Any) -> None:
     i: cython.Py_ssize_t
     for i in range(len(parameters)):
         parameter: Value = parameters[i]
-        _set_data(parameter, view[i])
+        _set_data(parameter, float(view[i]))
 
 
 def write_grad(parameters: list[Value], numbers: Any) -> None:
@@ -1545,7 +1555,7 @@ def write_grad(parameters: list[Value], numbers: Any) -> None:
     i: cython.Py_ssize_t
     for i in range(len(parameters)):
         parameter: Value = parameters[i]
-        _set_grad(parameter, view[i])
+        _set_grad(parameter, float(view[i]))
 
 
 def zero_grad(parameters: list[Value]) -> None:
