@@ -46,9 +46,7 @@ def wanted(rows: str) -> Callable[[str], bool]:
 
 def timed_section(rows: Sequence[Row], options: argparse.Namespace, failures: dict[str, str]) -> list[Line]:
     """Time the rows of one section, check what they computed, and make their lines."""
-    timings = {
-        timing.row.key: timing for timing in time_rows(rows, options.rounds, options.seconds, options.checked)
-    }
+    timings = {timing.row.key: timing for timing in time_rows(rows, options.rounds, options.seconds, options.checked)}
     for timing in timings.values():
         if timing.missing and timing.row.peer in failures:
             timing.missing = failures[timing.row.peer]

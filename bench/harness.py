@@ -95,8 +95,7 @@ class Worker:
             return dict(json.loads(line))
         self.process.wait()
         self.complaints.seek(0)
-        last = self.complaints.read().strip().splitlines()[-1:]
-        return {"missing": f"the process ended: {' '.join(last)}"}
+        return {"missing": _ended(self.complaints.read())}
 
     def take_turn(self, seconds: float) -> None:
         """Time the step for `seconds` and note its mean."""
@@ -114,6 +113,11 @@ class Worker:
         """End the process; it stops when its input ends."""
         self.process.communicate()
         self.complaints.close()
+
+
+def _ended(complaints: str) -> str:
+    """The last thing a process said before it ended early."""
+    return " ".join(["the process ended:", *complaints.strip().splitlines()[-1:]])
 
 
 def time_rows(rows: Sequence[Row], rounds: int, seconds: float, checked: int) -> list[Timing]:
@@ -142,7 +146,7 @@ def measure(name: str, size: int) -> dict[str, Any]:
         check=False,
     )
     if done.returncode:
-        return {"missing": "the process ended: " + done.stderr.strip().splitlines()[-1]}
+        return {"missing": _ended(done.stderr)}
     return dict(json.loads(done.stdout))
 
 

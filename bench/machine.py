@@ -18,9 +18,7 @@ _ASK_ENGINE = "import chainrule.engine as e; print('compiled' if e.compiled else
 def processor() -> str:
     """The processor's name and how many of it this process may use."""
     names = [
-        line.partition(":")[2].strip()
-        for line in _read("/proc/cpuinfo").splitlines()
-        if line.startswith("model name")
+        line.partition(":")[2].strip() for line in _read("/proc/cpuinfo").splitlines() if line.startswith("model name")
     ]
     name = names[0] if names else platform.processor() or platform.machine()
     return f"{name}, {os.cpu_count()} cores"

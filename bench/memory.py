@@ -15,8 +15,13 @@ from typing import Any
 PAGE = os.sysconf("SC_PAGESIZE")
 # Short runs are repeated until this many nodes have been timed.
 TIMED_NODES = 1_000_000
-# Graphs of the size of the demo are built and dropped.
+# More than the engine's free list holds.
+KEPT_NODES = 200_000
+# The nodes of one of the graphs that are built and dropped: the demo's size; a lecture's are smaller.
 CHURN_GRAPH = 65_000
+CLOSURE_GRAPH = 10_000
+# Graphs that are dropped before memory is first looked at: the collector lets garbage wait for a while.
+WARM_UP = 20
 
 
 def resident_bytes() -> int:
@@ -53,12 +58,14 @@ def _bytes_per_node(value: Any, size: int) -> dict[str, float]:
     del chain
     gc.collect()
     traced_nodes = max(1_000, size // 10)
+    # The engine keeps freed nodes for the next ones; a chain that stays alive takes those away first.
+    used_up = build_chain(value, min(size, KEPT_NODES))
     tracemalloc.start()
     start = tracemalloc.get_traced_memory()[0]
     chain = build_chain(value, traced_nodes)
     traced = tracemalloc.get_traced_memory()[0] - start
     tracemalloc.stop()
-    del chain
+    del chain, used_up
     return {"resident": resident / size, "traced": traced / traced_nodes}
 
 
@@ -92,7 +99,7 @@ def churn(size: int) -> dict[str, float]:
     def graph() -> None:
         build_chain(value, CHURN_GRAPH)[0].backward()
 
-    return _growth(graph, size)
+    return _growth(graph, max(1, size // CHURN_GRAPH), size)
 
 
 def churn_closures(size: int) -> dict[str, float]:
@@ -110,28 +117,28 @@ def churn_closures(size: int) -> dict[str, float]:
 
     def graph() -> None:
         x = value(1.0)
-        for _ in range(CHURN_GRAPH):
+        for _ in range(CLOSURE_GRAPH):
             x = halved(x)
         x.backward()
 
-    return _growth(graph, size)
+    return _growth(graph, max(1, size // CLOSURE_GRAPH), size)
 
 
-def _growth(graph: Callable[[], None], size: int) -> dict[str, float]:
-    """Resident bytes after a warm-up graph and after `size` nodes of them, with the time a node took."""
-    for _ in range(3):
+def _growth(graph: Callable[[], None], graphs: int, size: int) -> dict[str, float]:
+    """Resident bytes after a warm-up and after all graphs, `size` nodes, with the time that a node took."""
+    for _ in range(min(WARM_UP, graphs)):
         graph()
     gc.collect()
     before = resident_bytes()
     start = perf_counter_ns()
-    for _ in range(max(1, size // CHURN_GRAPH)):
+    for _ in range(graphs):
         graph()
     elapsed = perf_counter_ns() - start
     gc.collect()
     return {
         "before": float(before),
         "after": float(resident_bytes()),
-        "ns": elapsed / max(size, CHURN_GRAPH),
+        "ns": elapsed / size,
     }
 
 

@@ -111,9 +111,7 @@ def measured_line(row: Measured, size: int, figures: Mapping[str, Any]) -> Line:
 def text_table(sections: Sequence[tuple[str, Sequence[Line]]]) -> str:
     """The table for a terminal, columns aligned."""
     lines = [line for _, section in sections for line in section]
-    widths = [
-        max(len(row[i]) for row in [HEADINGS, *(line.cells for line in lines)]) for i in range(len(HEADINGS))
-    ]
+    widths = [max(len(row[i]) for row in [HEADINGS, *(line.cells for line in lines)]) for i in range(len(HEADINGS))]
 
     def render(cells: Sequence[str]) -> str:
         return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
