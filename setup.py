@@ -1,4 +1,6 @@
-"""Build the engine: translate the op table to C, compile engine.py with Cython; without a compiler, neither.
+"""Build the engine: the op table as C, the parts in chainrule/core as one module, compiled by Cython.
+
+Without a C compiler, nothing of that: the package runs from its source.
 
 Environment: CHAINRULE_REQUIRE_EXT=1 makes a failed compilation an error, CHAINRULE_PURE=1 skips compiling.
 """
@@ -6,6 +8,7 @@ Environment: CHAINRULE_REQUIRE_EXT=1 makes a failed compilation an error, CHAINR
 from __future__ import annotations
 
 import os
+import runpy
 import sys
 from pathlib import Path
 
@@ -62,24 +65,34 @@ def engine_extension() -> list[Extension]:
         if REQUIRED:
             raise
         return []
-    from kernels import kernels_text, source_hash
+    from amalgam import amalgamated_source
+    from kernels import kernel_names, kernels_text
 
-    (PACKAGE / "_kernels.pxd").write_text(kernels_text(PACKAGE / "ops"), encoding="utf-8")
-    (PACKAGE / "_build_info.py").write_text(
-        f'"""What the compiled engine was made from; written by setup.py."""\n\nSOURCE_HASH = "{source_hash(PACKAGE)}"\n',
-        encoding="utf-8",
+    sources = runpy.run_path(str(PACKAGE / "_sources.py"))
+    parts = [(PACKAGE / "core" / f"{part}.py").read_text(encoding="utf-8") for part in sources["PARTS"]]
+    folder = ROOT / "build" / "engine" / "chainrule"
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "__init__.pxd", "")
+    _write(folder / "_kernels.pxd", kernels_text(PACKAGE / "ops"))
+    _write(folder / "engine.py", amalgamated_source(parts, kernel_names(parts)))
+    _write(
+        PACKAGE / "_build_info.py",
+        '"""What the compiled engine was made from; written by setup.py."""\n\n'
+        f'SOURCE_HASH = "{sources["source_hash"](PACKAGE)}"\n',
     )
-    extension = Extension("chainrule.engine", [str((PACKAGE / "engine.py").relative_to(ROOT))])
     extensions: list[Extension] = cythonize(
-        [extension],
-        include_path=[str(ROOT / "src")],
-        build_dir=str(ROOT / "build" / "cython"),
+        [Extension("chainrule.engine", [str((folder / "engine.py").relative_to(ROOT))])],
+        include_path=[str(folder.parent)],
         # cdivision: a / 0.0 is what IEEE 754 says and no exception, in the ops as in the engine.
         compiler_directives={"language_level": 3, "cdivision": True},
         force=True,
         quiet=True,
     )
     return extensions
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
 
 
 setup(ext_modules=engine_extension(), cmdclass={"build_ext": BuildEngine})

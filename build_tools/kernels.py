@@ -7,7 +7,7 @@ anything else stops the build with the place of the offending line.
 from __future__ import annotations
 
 import ast
-import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 MODULES = ("elementary", "transcendental", "activations", "reductions")
@@ -189,6 +189,22 @@ def _dispatcher(name: str, table: Table) -> str:
     return "\n".join(lines)
 
 
+def _flags_enum(path: Path) -> str:
+    """Return the class Flag as a C enumeration."""
+    flags = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Assign)]
+    return "cdef enum Flag:\n" + "\n".join(f"    {ast.unparse(flag)}" for flag in flags) + "\n"
+
+
+def kernel_names(parts: Iterable[str]) -> tuple[str, ...]:
+    """Return what the parts of the engine, given as texts, take from `_kernels.pxd`: all but its inner functions."""
+    taken = {"Code", "Flag", *DISPATCHERS}
+    for text in parts:
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ImportFrom) and node.module == "cython.cimports.chainrule._kernels":
+                taken.update(name.name for name in node.names)
+    return tuple(sorted(taken))
+
+
 def kernels_text(folder: Path) -> str:
     """Return the text of `_kernels.pxd` for the op table in this folder (`src/chainrule/ops`)."""
     table = Table(folder)
@@ -209,16 +225,10 @@ def kernels_text(folder: Path) -> str:
         "# Generated from chainrule/ops by build_tools/kernels.py; change the rows, not this file.",
         "from libc.math cimport " + ", ".join(f"{name} as c_{name}" for name in functions) + "\n",
         C_API,
+        _flags_enum(folder.parent / "core" / "flags.py"),
         "cdef enum Code:\n" + "\n".join(codes) + "\n",
         *[_c_function(function, path, table) for function, path in table.functions],
         *[_dispatcher(name, table) for name in DISPATCHERS],
     ]
     return "\n".join(parts)
 
-
-def source_hash(package: Path) -> str:
-    """Return the hash that `chainrule._choose_engine.source_hash` computes, without importing the package."""
-    digest = hashlib.sha256()
-    for path in [package / "engine.py", *sorted((package / "ops").glob("*.py"))]:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

@@ -6,7 +6,6 @@ a missing or stale compiled engine an error.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.machinery
 import importlib.util
 import os
@@ -14,6 +13,7 @@ import sys
 import warnings
 from pathlib import Path
 
+from chainrule._sources import source_hash
 from chainrule.errors import ExtensionError
 
 _FOLDER = Path(__file__).parent
@@ -21,14 +21,6 @@ _FOLDER = Path(__file__).parent
 
 class SlowEngineWarning(UserWarning):
     """The engine runs as plain Python, correct but many times slower, because it was not compiled."""
-
-
-def source_hash(folder: Path = _FOLDER) -> str:
-    """Return the hash of everything that the compiled engine is made from."""
-    digest = hashlib.sha256()
-    for path in [folder / "engine.py", *sorted((folder / "ops").glob("*.py"))]:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def choose() -> None:
@@ -63,7 +55,7 @@ def _why_not_compiled() -> str:
         from chainrule._build_info import SOURCE_HASH
     except ImportError:
         return "the compiled engine does not tell what it was made from"
-    return "" if source_hash() == SOURCE_HASH else "the compiled engine is older than its source"
+    return "" if source_hash(_FOLDER) == SOURCE_HASH else "the compiled engine is older than its source"
 
 
 def _load_source() -> None:

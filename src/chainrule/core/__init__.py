@@ -1,0 +1,12 @@
+"""The parts of the engine, a story in this order: flags, value, numbers, recording, operands, tracking, making,
+nary, backward, walking, parameters, memory.
+
+Every part is ordinary Python. Where there is a C compiler, the build puts them behind one another into one
+module, which Cython compiles as `chainrule.engine`, with the ops inline (see `build_tools`); where there is
+none, `chainrule/engine.py` imports them from here. So nothing but engine.py may import this package: beside a
+compiled engine it would be a second one.
+"""
+
+from chainrule.core import value
+
+__all__ = ["value"]

@@ -1,0 +1,15 @@
+"""What the small integer `_flags` of a node may hold; the build makes C constants of it."""
+
+from __future__ import annotations
+
+
+class Flag:
+    """Bits of `Value._flags`."""
+
+    CONSTANT = 1  # stands for a plain number operand: receives no gradient
+    RECEIVED = 2  # a leaf whose grad holds what a backward() added
+    STALE = 4  # … and whose data has changed since
+    CLOSURE = 8  # a function of the user's was assigned to `_backward`
+    INTEGER = 16  # the constant exponent was given as an integer
+    TRACKED = 32  # known to Python's cycle collector
+    NARY = 64  # the operands are in `_extra`

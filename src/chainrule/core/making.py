@@ -1,0 +1,228 @@
+"""Making a node: the value of an op and its local derivatives, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+try:
+    import cython
+except ImportError:
+    from chainrule.core import cython_shim as cython
+
+from chainrule.core.flags import Flag
+from chainrule.core.numbers import number_of, number_or_none, to_float
+from chainrule.core.operands import Operands, keep, new_operands
+from chainrule.core.recording import recording
+from chainrule.core.tracking import track
+from chainrule.core.value import Value, new_node
+from chainrule.core.walking import is_constant, set_op
+from chainrule.errors import NumberError
+from chainrule.ops.dispatch import Code, binary_value, left_slope, right_slope, unary_slope, unary_value
+from chainrule.ops.row import BY_CODE, Op
+
+
+@cython.cfunc
+@cython.inline
+def unary(code: cython.int, a: Value) -> Value:
+    y: cython.double = unary_value(code, a._data)
+    node = new_node(code, y)
+    if not recording():
+        node._code = Code.LEAF
+        return node
+    node._left = a
+    node._left_slope = unary_slope(code, a._data, y)
+    if a._flags & Flag.TRACKED:
+        track(node)
+    return node
+
+
+@cython.cfunc
+@cython.inline
+def binary(code: cython.int, a: Value, b: Value) -> Value:
+    y: cython.double = binary_value(code, a._data, b._data)
+    node = new_node(code, y)
+    if not recording():
+        node._code = Code.LEAF
+        return node
+    node._left = a
+    node._right = b
+    node._left_slope = left_slope(code, a._data, b._data, y)
+    node._right_slope = right_slope(code, a._data, b._data, y)
+    if (a._flags | b._flags) & Flag.TRACKED:
+        track(node)
+    return node
+
+
+@cython.cfunc
+@cython.inline
+def value_and_number(code: cython.int, a: Value, number: cython.double) -> Value:
+    y: cython.double = binary_value(code, a._data, number)
+    node = new_node(code, y)
+    if not recording():
+        node._code = Code.LEAF
+        return node
+    node._left = a
+    node._left_slope = left_slope(code, a._data, number, y)
+    node._right_slope = number
+    if a._flags & Flag.TRACKED:
+        track(node)
+    return node
+
+
+@cython.cfunc
+@cython.inline
+def number_and_value(code: cython.int, number: cython.double, b: Value) -> Value:
+    y: cython.double = binary_value(code, number, b._data)
+    node = new_node(code, y)
+    if not recording():
+        node._code = Code.LEAF
+        return node
+    node._right = b
+    node._left_slope = number
+    node._right_slope = right_slope(code, number, b._data, y)
+    if b._flags & Flag.TRACKED:
+        track(node)
+    return node
+
+
+@cython.cfunc
+@cython.inline
+def operator(code: cython.int, value: Value, other: object, reflected: cython.bint) -> object:
+    """Apply a binary operator to a Value and whatever stands on its other side."""
+    number: cython.double
+    if isinstance(other, Value):
+        if reflected:
+            return binary(code, cython.cast(Value, other), value)
+        return binary(code, value, cython.cast(Value, other))
+    if isinstance(other, float):
+        number = float(other)
+    elif isinstance(other, int):
+        number = to_float(other, "")
+    else:
+        return _operator_slowly(code, value, other, reflected)
+    if reflected:
+        return number_and_value(code, number, value)
+    node: Value = value_and_number(code, value, number)
+    if code == Code.POWER and isinstance(other, int) and node._code == Code.POWER:
+        if number == other:
+            node._flags |= Flag.INTEGER
+        else:
+            set_op(node, f"**{other}")
+    return node
+
+
+@cython.cfunc
+def _operator_slowly(code: cython.int, value: Value, other: object, reflected: cython.bint) -> object:
+    """Apply a binary operator to a Value and anything but a Value or a float."""
+    node: Value
+    if getattr(other, "ndim", 0):
+        return _on_elements(code, value, other, reflected)
+    number = number_or_none(other)
+    if number is None:
+        return NotImplemented
+    if reflected:
+        return number_and_value(code, number, value)
+    node = value_and_number(code, value, number)
+    if code == Code.POWER and node._code == Code.POWER:
+        if hasattr(other, "__index__"):
+            node._flags |= Flag.INTEGER
+        elif not hasattr(other, "ndim"):
+            set_op(node, f"**{other}")
+    return node
+
+
+@cython.cfunc
+def _on_elements(code: cython.int, value: Value, array: Any, reflected: cython.bint) -> object:
+    """Apply a binary operator to a Value and each element of a numpy array; return an object array."""
+    import numpy as np
+
+    results = np.empty(array.shape, dtype=object)
+    for place in np.ndindex(array.shape):
+        result = operator(code, value, array[place], reflected)
+        if result is NotImplemented:
+            raise NumberError(
+                f"'{BY_CODE[code].symbol}' of a Value and an array needs numbers in the array, but it holds "
+                f"{array[place]!r} of type '{type(array[place]).__name__}'"
+            )
+        results[place] = result
+    return results
+
+
+def apply(op: Op, operands: Sequence[Any]) -> Any:
+    """Apply any row of the table, also one added while the program runs, to Values and numbers.
+
+    Raises:
+        NumberError: an operand is neither a Value nor a real number.
+    """
+    for operand in operands:
+        if isinstance(operand, (Value, float)):
+            continue
+        if hasattr(operand, "__chainrule_apply__"):
+            return operand.__chainrule_apply__(op, operands)
+        if getattr(operand, "ndim", 0):
+            return op._on_arrays(tuple(operands))
+    if op.code <= Code.ROWS and op.arity == 1:
+        return unary(op.code, operands[0])
+    if op.code <= Code.ROWS and op.arity == 2:
+        first, second = operands
+        if isinstance(first, Value):
+            return operator(op.code, first, second, False)
+        return operator(op.code, second, first, True)
+    numbers = tuple([number_of(operand, op.name) for operand in operands])
+    y = op.value(*numbers)
+    if not recording():
+        return new_node(Code.LEAF, y)
+    return make_node(op.code, y, operands, op.local_derivatives(numbers, y))
+
+
+def make_node(code: int, data: float, operands: Sequence[Any], slopes: Sequence[float]) -> Value:
+    """Return a node of the op with this code; operands are Values and numbers, slopes the local derivatives."""
+    node = new_node(code, data)
+    inner: Operands
+    place: cython.Py_ssize_t
+    op = None if code == Code.CUSTOM else BY_CODE[code]
+    if op is not None and op.arity is not None and op.arity <= 2:
+        node._left, node._left_slope = _part(operands[0], slopes[0])
+        if op.arity == 2:
+            node._right, node._right_slope = _part(operands[1], slopes[1])
+    else:
+        inner = new_operands(node, len(operands))
+        for place in range(len(operands)):
+            operand, slope = _part(operands[place], slopes[place])
+            inner.slopes[place] = slope
+            if operand is not None:
+                keep(inner, place, operand)
+    for operand in operands:
+        if isinstance(operand, Value) and cython.cast(Value, operand)._flags & Flag.TRACKED:
+            track(node)
+    return node
+
+
+def _part(operand: Any, slope: float) -> tuple[Value | None, float]:
+    """Return what a node keeps of an operand: itself and the slope by it, or None and the number it is."""
+    if not isinstance(operand, Value):
+        return None, float(operand)
+    if is_constant(operand):
+        return operand, operand.data
+    return operand, slope
+
+
+@cython.cfunc
+def make_custom(node: Value, children: list) -> object:
+    """Make a leaf the result of an op of the user's, whose slopes are 0 until `_backward` is assigned."""
+    inner: Operands
+    place: cython.Py_ssize_t
+    for place in range(len(children)):
+        if not isinstance(children[place], Value):
+            raise NumberError(
+                f"_children must be Values, but number {place + 1} is of type "
+                f"'{type(children[place]).__name__}'; wrap it: Value(...)"
+            )
+    if children:
+        inner = new_operands(node, len(children))
+        node._code = Code.CUSTOM
+        for place in range(len(children)):
+            keep(inner, place, children[place])
+            if cython.cast(Value, children[place])._flags & Flag.TRACKED:
+                track(node)

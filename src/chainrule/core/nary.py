@@ -1,0 +1,133 @@
+"""Sums and dot products of any length as one node, at the speed of C."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+try:
+    import cython
+except ImportError:
+    from chainrule.core import cython_shim as cython
+
+if cython.compiled:
+    from cython.cimports.chainrule._kernels import PyObject, item_at
+else:
+    from operator import getitem as item_at
+
+from chainrule.core.flags import Flag
+from chainrule.core.numbers import number_of, to_float
+from chainrule.core.operands import Operands, keep, new_operands
+from chainrule.core.recording import recording
+from chainrule.core.tracking import track
+from chainrule.core.value import Value, new_node
+from chainrule.errors import ArityError
+from chainrule.ops.dispatch import Code
+
+
+def sum(values: Iterable[Any], start: Any = None) -> Any:
+    """Return start + values[0] + values[1] + …, added from left to right, as one node (the row `sum`).
+
+    Args:
+        values: Values and numbers; only numbers give a number. None at all give start, or 0.0.
+        start: what the sum begins with, as in Python's own `sum`.
+
+    Raises:
+        NumberError: an element is neither a Value nor a real number.
+    """
+    terms: list = list(values) if start is None else [start, *values]
+    count: cython.Py_ssize_t = len(terms)
+    i: cython.Py_ssize_t
+    found: cython.int = 0
+    flags: cython.int = 0
+    total: cython.double = 0.0
+    number: cython.double
+    node = new_node(Code.SUM, 0.0)
+    inner: Operands = new_operands(node, count)
+    for i in range(count):
+        term = cython.cast(object, item_at(terms, i))
+        if isinstance(term, Value):
+            found = 1
+            flags |= cython.cast(Value, term)._flags
+            number = cython.cast(Value, term)._data
+            keep(inner, i, term)
+            inner.slopes[i] = 1.0
+        else:
+            number = number_of(term, "sum")
+            inner.slopes[i] = number
+        total = total + number if i else number
+    return _finish(node, total, flags) if found else total
+
+
+def dot(left: Iterable[Any], right: Iterable[Any], start: Any = None) -> Any:
+    """Return start + left[0]·right[0] + left[1]·right[1] + …, added from left to right, as one node.
+
+    Args:
+        left, right: as many numbers or Values in one as in the other; only numbers give a number.
+        start: what the sum begins with, for example a bias.
+
+    Raises:
+        ArityError: the lengths differ.
+        NumberError: an element is neither a Value nor a real number.
+    """
+    a: list = left if isinstance(left, list) else list(left)
+    b: list = right if isinstance(right, list) else list(right)
+    count: cython.Py_ssize_t = len(a)
+    if count != len(b):
+        raise ArityError(f"dot needs two sequences of the same length, but they have {count} and {len(b)}")
+    has_start: cython.int = start is not None
+    i: cython.Py_ssize_t
+    u: cython.pointer[PyObject]
+    v: cython.pointer[PyObject]
+    x: cython.double
+    y: cython.double
+    found: cython.int = 0
+    flags: cython.int = 0
+    total: cython.double = 0.0
+    node = new_node(Code.DOT, 0.0)
+    inner: Operands = new_operands(node, 2 * count + has_start)
+    slopes: cython.p_double = inner.slopes
+    if has_start:
+        total = number_of(start, "dot")
+        slopes[2 * count] = total
+        if isinstance(start, Value):
+            found = 1
+            flags |= cython.cast(Value, start)._flags
+            keep(inner, 2 * count, start)
+            slopes[2 * count] = 1.0
+    for i in range(count):
+        # bare pointers: the lists hold the items meanwhile
+        u = item_at(a, i)
+        v = item_at(b, i)
+        if isinstance(cython.cast(object, v), Value):
+            found = 1
+            y = cython.cast(Value, v)._data
+            flags |= cython.cast(Value, v)._flags
+            keep(inner, count + i, cython.cast(object, v))
+        else:
+            y = to_float(cython.cast(object, v), "dot")
+        slopes[count + i] = y
+        if isinstance(cython.cast(object, u), Value):
+            found = 1
+            x = cython.cast(Value, u)._data
+            flags |= cython.cast(Value, u)._flags
+            keep(inner, i, cython.cast(object, u))
+            slopes[i] = y
+        else:
+            x = to_float(cython.cast(object, u), "dot")
+            slopes[i] = x
+        if isinstance(cython.cast(object, v), Value):
+            slopes[count + i] = x
+        total = total + x * y if i or has_start else x * y
+    return _finish(node, total, flags) if found else total
+
+
+@cython.cfunc
+def _finish(node: Value, data: cython.double, flags: cython.int) -> Value:
+    """Set the value of an n-ary node whose operands, with these flags together, are in place."""
+    if not recording():
+        return new_node(Code.LEAF, data)
+    node._data = data
+    if flags & Flag.TRACKED:
+        track(node)
+    return node

@@ -1,0 +1,66 @@
+"""Numbers in: what counts as a real number, and the setters of `data` and `grad`."""
+
+from __future__ import annotations
+
+try:
+    import cython
+except ImportError:
+    from chainrule.core import cython_shim as cython
+
+from chainrule.core.flags import Flag
+from chainrule.core.value import Value
+from chainrule.errors import NumberError
+from chainrule.ops.row import real_number
+
+
+@cython.cfunc
+@cython.inline
+def number_of(x: object, where: str) -> cython.double:
+    """Return a Value's data, or a number as a float; NumberError for anything else."""
+    return cython.cast(Value, x)._data if isinstance(x, Value) else to_float(x, where)
+
+
+@cython.cfunc
+def number_or_none(x: object) -> object:
+    """Return x as a float if it is a Value or a real number, else None."""
+    if isinstance(x, Value):
+        return cython.cast(Value, x)._data
+    if isinstance(x, float):
+        return float(x)
+    try:
+        return real_number(x, "")
+    except NumberError:
+        return None
+
+
+@cython.cfunc
+@cython.inline
+def to_float(number: object, where: str) -> cython.double:
+    """Return a real number as a float; NumberError for anything else."""
+    return float(number) if isinstance(number, float) else _float_slowly(number, where)
+
+
+@cython.cfunc
+def _float_slowly(number: object, where: str) -> cython.double:
+    if isinstance(number, int):
+        try:
+            return float(number)
+        except OverflowError:
+            pass
+    return real_number(number, where)
+
+
+@cython.cfunc
+@cython.inline
+def set_data(node: Value, number: cython.double) -> object:
+    if node._flags & Flag.RECEIVED and number != node._data and node._grad != 0.0:
+        node._flags |= Flag.STALE
+    node._data = number
+
+
+@cython.cfunc
+@cython.inline
+def set_grad(node: Value, number: cython.double) -> object:
+    node._grad = number
+    if number == 0.0:
+        node._flags &= ~(Flag.RECEIVED | Flag.STALE)

@@ -1,0 +1,143 @@
+"""The operands of a node, however many, and its label and attributes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+try:
+    import cython
+except ImportError:
+    from chainrule.core import cython_shim as cython
+
+if cython.compiled:
+    from cython.cimports.chainrule._kernels import Py_INCREF, PyObject, memset
+
+    from chainrule.core.memory import take_block
+
+from chainrule.core.flags import Flag
+from chainrule.core.value import Value, new_node
+from chainrule.ops.dispatch import Code
+from chainrule.ops.row import BY_CODE
+
+
+@cython.final
+@cython.cclass
+class Operands:
+    """What a node of more than two operands, or of an op outside the table, keeps of them.
+
+    `items[i]` is the i-th operand, NULL where it is a plain number; `slopes[i]` is the local derivative by it,
+    or that number. Compiled, they are C arrays in one block of memory; else lists. `attributes` is what
+    `Value._extra` holds otherwise.
+    """
+
+    items: cython.pointer[cython.pointer[PyObject]]
+    slopes: cython.p_double
+    count: cython.Py_ssize_t
+    attributes: dict
+
+
+@cython.cfunc
+def new_operands(node: Value, count: cython.Py_ssize_t) -> Operands:
+    """Give a node room for any number of operands, for now plain numbers 0."""
+    inner: Operands = Operands.__new__(Operands)
+    inner.attributes = node._extra
+    inner.count = count
+    if cython.compiled:
+        inner.slopes = take_block(count)
+        inner.items = cython.cast(cython.pointer[cython.pointer[PyObject]], inner.slopes + count)
+        memset(inner.items, 0, count * cython.sizeof(cython.p_void))
+    else:
+        inner.slopes = [0.0] * count
+        inner.items = [cython.NULL] * count
+    node._extra = inner
+    node._flags |= Flag.NARY
+    return inner
+
+
+@cython.cfunc
+@cython.inline
+def keep(inner: Operands, place: cython.Py_ssize_t, operand: object) -> cython.void:
+    """Make a Value one of the operands."""
+    if cython.compiled:
+        Py_INCREF(operand)
+        inner.items[place] = cython.cast(cython.pointer[PyObject], operand)
+    else:
+        inner.items[place] = operand
+
+
+@cython.cfunc
+def operands_of(node: Value) -> list:
+    """Return the operands in order, as Values."""
+    return [operand_at(node, place, True) for place in range(operand_count(node))]
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def operand_count(node: Value) -> cython.Py_ssize_t:
+    """Return how many operands a node shows: the constant exponent of a power is part of its op."""
+    if node._flags & Flag.NARY:
+        return cython.cast(Operands, node._extra).count
+    if node._code == Code.LEAF:
+        return 0
+    return 1 if BY_CODE[node._code].arity == 1 or has_constant_exponent(node) else 2
+
+
+@cython.cfunc
+def operand_at(node: Value, place: cython.Py_ssize_t, constants: cython.bint) -> Value | None:
+    """Return one operand; the Value that stands for a plain number is made when first asked for, else None."""
+    if node._flags & Flag.NARY:
+        inner: Operands = cython.cast(Operands, node._extra)
+        if inner.items[place] is cython.NULL:
+            if not constants:
+                return None
+            keep(inner, place, _constant(inner.slopes[place]))
+        return cython.cast(Value, inner.items[place])
+    if place == 0:
+        if node._left is None and constants:
+            node._left = _constant(node._left_slope)
+        return node._left
+    if node._right is None and constants:
+        node._right = _constant(node._right_slope)
+    return node._right
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def slope_at(node: Value, place: cython.Py_ssize_t) -> cython.double:
+    """Return the local derivative by one operand, or the plain number that it is."""
+    if node._flags & Flag.NARY:
+        return cython.cast(Operands, node._extra).slopes[place]
+    return node._left_slope if place == 0 else node._right_slope
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def has_constant_exponent(node: Value) -> cython.bint:
+    return node._code == Code.POWER and node._right is None
+
+
+@cython.cfunc
+def _constant(number: cython.double) -> Value:
+    constant = new_node(Code.LEAF, number)
+    constant._flags = Flag.CONSTANT
+    return constant
+
+
+@cython.cfunc
+def attributes_or_none(node: Value) -> dict:
+    if node._flags & Flag.NARY:
+        return cython.cast(Operands, node._extra).attributes
+    return node._extra
+
+
+@cython.cfunc
+def own_attributes(node: Value) -> dict:
+    """Return the dictionary of a node's label, `_backward` and user attributes, made when first asked for."""
+    attributes = attributes_or_none(node)
+    if attributes is None:
+        attributes = {}
+        if node._flags & Flag.NARY:
+            cython.cast(Operands, node._extra).attributes = attributes
+        else:
+            node._extra = attributes
+    return attributes

@@ -1,0 +1,54 @@
+"""no_grad: whether ops of this thread record a graph."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ContextDecorator
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+try:
+    import cython
+except ImportError:
+    from chainrule.core import cython_shim as cython
+
+
+
+
+class _Thread(threading.local):
+    open_no_grad = 0
+
+
+_thread = _Thread()
+_open_no_grad = cython.declare(cython.int, 0)  # open no_grad blocks of all threads together
+
+
+class no_grad(ContextDecorator):
+    """Context manager and decorator: ops of this thread return leaves and record no graph."""
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        made = super().__new__(cls)
+        return made if function is None else made(function)
+
+    def __enter__(self) -> None:
+        global _open_no_grad
+        _open_no_grad += 1
+        _thread.open_no_grad += 1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        global _open_no_grad
+        _open_no_grad -= 1
+        _thread.open_no_grad -= 1
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def recording() -> cython.bint:
+    return _open_no_grad == 0 or _thread.open_no_grad == 0
