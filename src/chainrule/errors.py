@@ -69,3 +69,18 @@ class ExtensionError(ChainruleError, ImportError):
     """The compiled engine was demanded and is missing or stale."""
 
     code = "CR009"
+
+
+class WriteError(ChainruleError, OSError):
+    """A file cannot be written; what was there is unchanged.
+
+    `errno` and `strerror` are those of the system's own error, when there is one.
+    """
+
+    code = "CR010"
+    __str__ = Exception.__str__  # the sentence alone; OSError would write errno and strerror instead
+
+    def __init__(self, message: str, cause: Exception | None = None) -> None:
+        super().__init__(message)
+        if isinstance(cause, OSError):
+            self.errno, self.strerror = cause.errno, cause.strerror

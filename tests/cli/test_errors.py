@@ -143,7 +143,7 @@ def test_a_full_disk_leaves_the_old_results(
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     message = run.fails("fit", shop, "--target", "kind", "-q", "--epochs", "2", "--seed", "4")
     assert "No space left on device" in message
     assert {path.name: path.read_bytes() for path in (folder / "shop").iterdir()} == before

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2] / "src" / "chainrule"
 # Who may import whom when a module is imported. `errors` stands below everything.
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
+    "files": {"errors"},
     "_choose_engine": {"errors"},
     "_cython_shim": set(),
     "ops": {"errors"},
@@ -23,10 +24,10 @@ ARROWS: dict[str, set[str]] = {
     "functions": {"errors", "ops", "engine"},
     "losses": {"errors", "ops", "engine", "functions"},
     "optim": {"errors", "ops", "engine", "functions"},
-    "nn": {"errors", "ops", "engine", "functions"},
+    "nn": {"errors", "files", "ops", "engine", "functions"},
     "data": {"errors"},
-    "views": {"errors", "ops", "graph"},
-    "training": {"errors", "engine", "graph", "losses", "optim", "nn", "data"},
+    "views": {"errors", "files", "ops", "graph"},
+    "training": {"errors", "files", "engine", "graph", "losses", "optim", "nn", "data"},
 }
 # These stand above everything else: the command line, and the file of public names.
 TOP = {"cli", "__main__", ""}

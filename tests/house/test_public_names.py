@@ -37,7 +37,7 @@ NAMES: dict[str, str] = {
     "chainrule.training": "fit predict score History Callback EarlyStopping DivergenceWarning",
     "chainrule.errors": """
         ChainruleError ArgumentError ArityError DataError ExtensionError GraphError MissingLibraryError
-        ModelFileError NumberError PickleError
+        ModelFileError NumberError PickleError WriteError
     """,
 }
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 
 import pytest
 
+from chainrule.errors import WriteError
 from chainrule.training import History, fit
 from tests.training.models import LINE, PLANE, mlp
 
@@ -28,6 +30,25 @@ def test_json_spells_numbers_that_json_cannot_hold(tmp_path: Path) -> None:
         "gradient_norm": {"layers.0": [1.5, "inf"]},
         "stopped": "",
     }
+
+
+def test_a_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "history.json"
+    path.write_text("old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(WriteError, match="No space left on device"):
+        made().save(path)
+    assert [(each, each.read_text()) for each in tmp_path.iterdir()] == [(path, "old")]
+
+
+def test_json_shares_nothing_with_the_history() -> None:
+    history = made()
+    history.to_json()["epochs"].append(3)
+    assert history.epochs == [1, 2]
 
 
 def test_what_was_not_recorded_is_empty() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import shutil
 import stat
@@ -16,7 +17,7 @@ import pytest
 from hypothesis import given
 
 from chainrule.engine import Value
-from chainrule.errors import ArgumentError, MissingLibraryError
+from chainrule.errors import ArgumentError, MissingLibraryError, WriteError
 from chainrule.views import engines
 from chainrule.views.dot import draw_dot
 from tests.views.pictures import HOSTILE, lesson, neuron, random_graphs, read_dot
@@ -99,8 +100,8 @@ class TestBase:
         def full(*_: object) -> None:
             raise OSError("disk full")
 
-        monkeypatch.setattr(Path, "replace", full)
-        with pytest.raises(OSError, match="disk full"):
+        monkeypatch.setattr(os, "replace", full)
+        with pytest.raises(WriteError, match="disk full"):
             draw_dot(lesson()).save(tmp_path / "graph.gv")
         assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("graph.gv", "old")]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import MissingLibraryError
+from chainrule.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +53,7 @@ def neuron_drawing(model: MLP, row: list[float], names: Sequence[str]) -> Callab
         output = neuron(inputs)
         output.label = "output"
         output.backward()
-        path.write_bytes(draw_dot(output).pipe(format="svg"))
+        write_whole(path, draw_dot(output).pipe(format="svg"))
 
     return draw
 
@@ -66,7 +68,9 @@ def _save(plot: Callable[[], Axes], path: Path) -> None:
     except ImportError as error:
         raise MissingLibraryError("pictures need matplotlib: install it with pip install 'chainrule[plot]'") from error
     figure: Any = plot().figure
+    picture = io.BytesIO()
     try:
-        figure.savefig(path, dpi=150)
+        figure.savefig(picture, format=path.suffix[1:], dpi=150)
     finally:
         plt.close(figure)
+    write_whole(path, picture.getvalue())

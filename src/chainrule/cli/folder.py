@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, final
 
-from chainrule.cli.output import plain
 from chainrule.errors import DataError, MissingLibraryError
+from chainrule.files import write_whole
 from chainrule.training.interrupt import Interrupts
+from chainrule.training.plain_json import json_text
 
 # A function that writes one file to the path that it is given.
 Maker = Callable[[Path], None]
@@ -60,7 +61,7 @@ class Folder:
             staging.mkdir(parents=True)
             made = [name for name, make in makers.items() if _made(make, staging / name, name, say)]
             index = {"program": "chainrule", "files": [*made, INDEX], **history}
-            (staging / INDEX).write_text(json.dumps(plain(index), indent=1, allow_nan=False) + "\n", "utf-8")
+            write_whole(staging / INDEX, json_text(index, indent=1).encode())
             with Interrupts() as interrupts:
                 interrupts.hold()
                 self._move(staging, [*made, INDEX])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import math
 import sys
 from typing import Any
 
 from chainrule.training.console import coloured, console
+from chainrule.training.plain_json import json_text
 
 
 def complain(message: str) -> None:
@@ -47,15 +46,4 @@ def table(columns: list[str], rows: list[list[str]]) -> None:
 
 def write_json(data: Any) -> None:
     """Write JSON on one line to stdout; numbers that are not finite become "nan", "inf", "-inf"."""
-    sys.stdout.write(json.dumps(plain(data), allow_nan=False) + "\n")
-
-
-def plain(data: Any) -> Any:
-    """Return data with every number that JSON cannot hold spelled out."""
-    if isinstance(data, float) and not math.isfinite(data):
-        return "nan" if math.isnan(data) else "inf" if data > 0 else "-inf"
-    if isinstance(data, dict):
-        return {key: plain(value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [plain(value) for value in data]
-    return data
+    sys.stdout.write(json_text(data))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.cli import options
-from chainrule.cli.output import note, plain, silent
+from chainrule.cli.output import note, silent
+from chainrule.files import write_whole
+from chainrule.training.plain_json import json_text
 
 if TYPE_CHECKING:
     from chainrule.data import Preparation, Table, Target
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     for text in [*rows.notes, *notes]:
         say(text)
     predictions = target.decode(_outputs(model, inputs, args.model, target))
-    text = _as_json(predictions) if args.json else _as_csv(target.name, predictions)
+    text = json_text(predictions) if args.json else _as_csv(target.name, predictions)
     if args.out is None:
         sys.stdout.write(text)
     else:
@@ -118,10 +119,6 @@ def _as_csv(name: str, predictions: list[Any]) -> str:
     return text.getvalue()
 
 
-def _as_json(predictions: list[Any]) -> str:
-    return json.dumps(plain(predictions), allow_nan=False) + "\n"
-
-
 def _refuse_own_inputs(out: Path, inputs: list[str]) -> None:
     from chainrule.errors import DataError
 
@@ -133,7 +130,5 @@ def _refuse_own_inputs(out: Path, inputs: list[str]) -> None:
 def _write(out: Path, text: str) -> None:
     if out.exists() and not out.is_file() and not out.is_dir():
         out.write_text(text, encoding="utf-8", newline="")  # a device or a pipe cannot be replaced
-        return
-    from chainrule.nn.saving import write_whole
-
-    write_whole(out, text.encode("utf-8"))
+    else:
+        write_whole(out, text.encode("utf-8"))

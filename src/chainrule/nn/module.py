@@ -83,7 +83,7 @@ class Module:
             extra: anything that JSON can hold (columns, scaling, classes), read by `nn.read_extra(path)`.
 
         Raises:
-            ModelFileError: the file cannot be written.
+            WriteError: the file cannot be written; what was there is unchanged.
             ArgumentError: `extra` holds what JSON cannot, nan and inf included.
         """
         from chainrule.nn.saving import save

@@ -11,18 +11,15 @@ program gave). Nothing in a file is run or imported.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import os
-import secrets
-import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from chainrule.engine import read_data, write_data
 from chainrule.errors import ArgumentError, ModelFileError
+from chainrule.files import PathLike, write_whole
 from chainrule.nn.architecture import Misfit, build, describe
 from chainrule.nn.module import Module, name_difference
 
@@ -35,7 +32,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 KEY = "chainrule"
 
-PathLike: TypeAlias = str | os.PathLike[str]
 Index: TypeAlias = tuple[int, ...]
 # For each tensor: its shape, and which parameters it holds, in C order.
 Layout: TypeAlias = dict[str, tuple[Index, list[str]]]
@@ -144,34 +140,6 @@ def layout(names: Iterable[str]) -> Layout:
         else:
             made[tensor] = (shape, sorted(members, key=members.__getitem__))
     return made
-
-
-def write_whole(path: PathLike, data: bytes) -> None:
-    """Write a file so that a reader finds the old content or the new, whatever happens meanwhile.
-
-    Raises:
-        ModelFileError: the system does not let it; what was there is unchanged.
-    """
-    target = Path(os.path.realpath(path))  # a link stays a link: its target is replaced
-    temporary = target.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        if target.exists() and not target.is_file():
-            raise ModelFileError(f"{path} is not a regular file: choose another path")
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
-        temporary.replace(target)
-    except OSError as error:
-        raise ModelFileError(
-            f"{path} could not be written ({error.strerror}), and what was there is unchanged: "
-            f"check that the folder exists, is writable and has space"
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _read(path: PathLike) -> tuple[dict[str, Any] | None, Tensors]:

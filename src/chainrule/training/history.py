@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from chainrule.files import write_whole
+from chainrule.training.plain_json import json_text, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,16 +70,17 @@ class History:
 
     def to_json(self) -> dict[str, Any]:
         """Return the history as plain JSON; nan and infinities become "nan", "inf" and "-inf"."""
-        return {
-            "epochs": self.epochs,
-            **{name: [_plain(number) for number in numbers] for name, numbers in self.recorded().items()},
-            "gradient_norm": {layer: [_plain(norm) for norm in norms] for layer, norms in self.gradient_norm.items()},
-            "stopped": self.stopped,
-        }
+        curves = {"epochs": self.epochs, **self.recorded(), "gradient_norm": self.gradient_norm}
+        whole: dict[str, Any] = plain({**curves, "stopped": self.stopped})
+        return whole
 
     def save(self, path: str | Path) -> None:
-        """Write `to_json()` to a file."""
-        Path(path).write_text(json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        """Write `to_json()` to a file.
+
+        Raises:
+            WriteError: the file cannot be written; what was there is unchanged.
+        """
+        write_whole(path, json_text(self.to_json(), indent=1).encode())
 
     def plot(self) -> Axes:
         """Draw the loss curves and return the matplotlib Axes; nothing is shown.
@@ -100,12 +102,6 @@ class History:
 
 
 _NOT_CURVES = ("epochs", "gradient_norm", "stopped", "interrupted", "diverged")
-
-
-def _plain(number: float) -> float | str:
-    if math.isfinite(number):
-        return number
-    return "nan" if math.isnan(number) else "inf" if number > 0 else "-inf"
 
 
 def _short(number: float) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from secrets import token_hex
 from typing import overload
 
 from chainrule.errors import ArgumentError
+from chainrule.files import write_whole
 from chainrule.graph import Value, excerpt, require_value
 from chainrule.views.notebook import image_html
 from chainrule.views.page import DIRECTIONS, page_of
@@ -94,6 +94,7 @@ class Drawing:
 
         Raises:
             MissingLibraryError: the format needs a Graphviz that is not there; nothing is written.
+            WriteError: a file cannot be written.
         """
         file_format = _known(format or self.format)
         path = _file(filename, directory)
@@ -103,14 +104,18 @@ class Drawing:
         else:
             source, picture = path, path.with_name(f"{path.name}.{file_format}")
         if not cleanup:
-            _write(source, self.source.encode())
-        _write(picture, drawn)
+            write_whole(source, self.source.encode(), parents=True)
+        write_whole(picture, drawn, parents=True)
         return str(picture)
 
     def save(self, filename: str | os.PathLike[str] = "Digraph.gv", directory: str | os.PathLike[str] = "") -> str:
-        """Write the DOT text and return its path."""
+        """Write the DOT text and return its path.
+
+        Raises:
+            WriteError: the file cannot be written; what was there is unchanged.
+        """
         path = _file(filename, directory)
-        _write(path, self.source.encode())
+        write_whole(path, self.source.encode(), parents=True)
         return str(path)
 
     def _drawn(self, file_format: str) -> bytes:
@@ -153,14 +158,3 @@ def _file(filename: str | os.PathLike[str], directory: str | os.PathLike[str]) -
     if not os.fspath(filename) or path.is_dir():
         raise ArgumentError(f"a drawing cannot be written to {str(path)!r}: give the name of a file")
     return path
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Replace the file as a whole, so that a failure half-way leaves what was there before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{token_hex(8)}.part")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
