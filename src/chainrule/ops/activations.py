@@ -61,22 +61,26 @@ def silu(a: Operand) -> Operand:
 
 @silu.derivative
 def silu_da(a: Operand, y: Operand) -> Operand:
-    return sigmoid(a) + y * sigmoid(-a)
+    # y, not a·σ(a), since y keeps its digits where σ(a) is subnormal
+    share = sigmoid(a)
+    return share + y * pick(a < 0.0, 1.0 - share, sigmoid(-a))
 
 
 @op(formula="a · Φ(a), Φ the normal distribution", slopes=("Φ(a) + a·φ(a)",))
 def gelu(a: Operand) -> Operand:
     """Gaussian error linear unit in its exact form, with erf."""
+    if a < -1000.0:
+        return a * 0.0  # nan at −inf, as arithmetic and PyTorch have it
     if a < -36.0:
         # Φ(a) leaves the normal floats before a·Φ(a) does: its asymptotic series (Abramowitz and Stegun
         # 26.2.12), whose first term left out is below 2⁻⁵³ here
         u = ieee.divide(1.0, a * a)
-        series = 1.0 - u * (1.0 - 3.0 * u * (1.0 - 5.0 * u * (1.0 - 7.0 * u * (1.0 - 9.0 * u))))
+        series = 1.0 - u * (1.0 - 3.0 * u * (1.0 - 5.0 * u * (1.0 - 7.0 * u * (1.0 - 9.0 * u * (1.0 - 11.0 * u)))))
         return -(bell(a, 0.5) * (ONE_OVER_SQRT_2_PI * series))
     return a * normal_cdf(a)
 
 
 @gelu.derivative
 def gelu_da(a: Operand, y: Operand) -> Operand:
-    # a·φ(a) with the bell in two halves, since φ(a) leaves the normal floats before a·φ(a) does
-    return normal_cdf(a) + ONE_OVER_SQRT_2_PI * (a * bell(a, 0.25)) * bell(a, 0.25)
+    # a·φ(a) takes the bell in two halves where φ(a) leaves the normal floats and a·φ(a) does not yet
+    return normal_cdf(a) + ONE_OVER_SQRT_2_PI * pick(abs(a) > 37.0, a * bell(a, 0.25) * bell(a, 0.25), a * bell(a, 0.5))

@@ -9,6 +9,13 @@ from chainrule.ops.row import Operand, op
 
 POSITIVE = ((0.0, inf),)
 
+# Numbers below SMALL, or products with them, may be subnormal and so have lost digits.
+SMALL = 1e-290
+LARGE = 1e300
+LARGEST_FLOAT = 1.7976931348623157e308
+GREAT = 4.149515568880993e180  # 2⁶⁰⁰: scaling by it is exact
+ONE_GREATTH = 2.409919865102884e-181  # 2⁻⁶⁰⁰
+
 
 def pick(condition: Operand, a: Operand, b: Operand) -> Operand:
     """Choose in a rule: a plain truth value picks at once and leaves no node; a symbolic one uses `where`."""
@@ -81,8 +88,9 @@ def divide_da(a: Operand, b: Operand, y: Operand) -> Operand:
 
 @divide.derivative
 def divide_db(a: Operand, b: Operand, y: Operand) -> Operand:
-    # not −a / (b·b), whose square leaves the range of floats for |b| beyond 1e154
-    return -divide(y, b)
+    # not −a / (b·b), whose square leaves the range of floats for |b| beyond 1e154; and where y is below the
+    # normal floats it has lost digits that a small b would show again, so there a is scaled (exactly) first
+    return pick(abs(y) < SMALL, -(divide(divide(a * GREAT, b), b) * ONE_GREATTH), -divide(y, b))
 
 
 @op(
@@ -104,14 +112,46 @@ def power(a: Operand, b: Operand) -> Operand:
 
 @power.derivative
 def power_da(a: Operand, b: Operand, y: Operand) -> Operand:
+    # below ½ by y / a, since b − 1 may round there, which the logarithm of a magnifies up to 700 times;
     # a⁰ is constant: its slope is 0 even at a = 0, where b · aᵇ⁻¹ would be 0 · inf
-    return pick(abs(b) <= 0.0, 0.0, b * power(a, b - 1.0))
+    quotient = divide(b * y, a)
+    slope = pick(
+        b < 0.5,
+        pick(abs(quotient) <= LARGEST_FLOAT, quotient, pick(abs(b) <= 0.0, 0.0, b * power(a, b - 1.0))),
+        b * power(a, b - 1.0),
+    )
+    # What is so small has lost digits that a large b shows again: take |a|^(b/2) twice instead. (Written out
+    # in place, for C computes only the chosen side of a pick. Not at 0, where |a| would bend derivatives.)
+    return pick(
+        abs(slope) < SMALL,
+        pick(
+            abs(a) > 1e-60,
+            pick(
+                abs(a) < 1e60,
+                divide(b * power(abs(a), 0.5 * b), abs(a))
+                * power(abs(a), 0.5 * b)
+                * pick(a < 0.0, power(-1.0, b - 1.0), 1.0),
+                slope,
+            ),
+            slope,
+        ),
+        slope,
+    )
 
 
 @power.derivative
 def power_db(a: Operand, b: Operand, y: Operand) -> Operand:
-    # 0ᵇ is 0 for every b > 0, so its slope by b is 0, not 0 · ln 0 (PyTorch's convention, b = 0 included)
-    return pick(abs(a) <= 0.0, pick(b >= 0.0, 0.0, y * log(a)), y * log(a))
+    return pick(
+        abs(a) <= 0.0,
+        # 0ᵇ is 0 for every b > 0, so its slope by b is 0, not 0 · ln 0 (PyTorch's convention, b = 0 included)
+        pick(b >= 0.0, 0.0, y * log(a)),
+        # in halves where y has left the range of normal floats and y · ln a may not have
+        pick(
+            abs(y) < SMALL,
+            power(a, 0.5 * b) * log(a) * power(a, 0.5 * b),
+            pick(abs(y) > LARGE, power(a, 0.5 * b) * log(a) * power(a, 0.5 * b), y * log(a)),
+        ),
+    )
 
 
 @op("neg", formula="−a", slopes=("−1",), exactly_rounded=True, public=False)
@@ -133,8 +173,7 @@ def absolute(a: Operand) -> Operand:
 
 @absolute.derivative
 def absolute_da(a: Operand, y: Operand) -> Operand:
-    # the last branch is 0 at 0 and nan at nan
-    return pick(a > 0.0, 1.0, pick(a < 0.0, -1.0, a * 0.0))
+    return pick(a > 0.0, 1.0, pick(a < 0.0, -1.0, 0.0))
 
 
 # Choices
@@ -226,6 +265,28 @@ def exp(a: Operand) -> Operand:
 @exp.derivative
 def exp_da(a: Operand, y: Operand) -> Operand:
     return y
+
+
+@op(arity=2, formula="e^(a − b)", slopes=("y", "−y"), public=False)
+def exp_difference(a: Operand, b: Operand) -> Operand:
+    """exp(a − b) with every digit of the difference (its rounding alone costs |a − b|/2 ulp)."""
+    difference = a - b
+    if ieee.fabs(difference) > 800.0:  # inf, 0, and no digits to save
+        return ieee.exp(difference)
+    # what the subtraction has rounded away (Knuth's TwoSum)
+    taken = difference - a
+    lost = (a - (difference - taken)) - (b + taken)
+    return ieee.exp(difference) * (1.0 + lost)
+
+
+@exp_difference.derivative
+def exp_difference_da(a: Operand, b: Operand, y: Operand) -> Operand:
+    return y
+
+
+@exp_difference.derivative
+def exp_difference_db(a: Operand, b: Operand, y: Operand) -> Operand:
+    return -y
 
 
 @op(formula="ln a", slopes=("1 / a",), domain=POSITIVE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chainrule.ops import ieee
-from chainrule.ops.elementary import divide, exp
+from chainrule.ops.elementary import LARGEST_FLOAT, divide, exp_difference, pick
 from chainrule.ops.row import Operand, op
 
 
@@ -49,22 +49,24 @@ def logsumexp(*operands: Operand) -> Operand:
     if ieee.fabs(largest) == float("inf") or largest != largest:
         return largest
     # the largest term is 1: log1p of the others keeps the digits that 1 + tiny would round away
-    others = 0.0
-    skipped = False
-    for operand in operands:
-        if operand == largest and not skipped:
-            skipped = True
-        else:
-            others = others + ieee.exp(operand - largest)
-    return largest + ieee.log1p(others)
+    place = operands.index(largest)
+    others = [ieee.exp(operand - largest) for operand in (*operands[:place], *operands[place + 1 :])]
+    return largest + ieee.log1p(_pairwise_sum(others))
 
 
 @logsumexp.derivative
 def logsumexp_slopes(operands: Sequence[Operand], y: Operand) -> list[Operand]:
     # the shares e^aᵢ / Σ e^aⱼ of the exponentials shifted by y itself, divided by their sum, which is 1 up
     # to the rounding of y: this takes that rounding out again
-    shifted = [exp(operand - y) for operand in operands]
-    total = shifted[0]
-    for each in shifted[1:]:
-        total = total + each
-    return [divide(each, total) for each in shifted]
+    shifted = [exp_difference(operand, y) for operand in operands]
+    total = _pairwise_sum(shifted)
+    # an infinite operand takes every share, how much of it nobody knows: the others' are 0, its own nan
+    return [pick(abs(y) <= LARGEST_FLOAT, divide(each, total), each) for each in shifted]
+
+
+def _pairwise_sum(terms: Sequence[Operand]) -> Operand:
+    """Return the sum by halves, whose rounding grows with the logarithm of the number of terms."""
+    while len(terms) > 1:
+        pairs = [a + b for a, b in zip(terms[::2], terms[1::2], strict=False)]
+        terms = [*pairs, terms[-1]] if len(terms) % 2 else pairs
+    return terms[0] if terms else 0.0

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from chainrule.ops import ieee
-from chainrule.ops.elementary import divide, exp, sqrt
+from chainrule.ops.elementary import divide, pick, sqrt
 from chainrule.ops.row import Operand, op
 
 ONE_OVER_SQRT_2_HIGH = 0.7071067811865476
 ONE_OVER_SQRT_2_LOW = -4.833646656726457e-17  # what the double above lacks of 1/√2
 ONE_OVER_SQRT_2_PI = 0.3989422804014327
 TWO_OVER_SQRT_PI = 1.1283791670955126
+BIG = 3.273390607896142e150  # 2⁵⁰⁰: scaling by it is exact
+SMALL = 1e-290  # lengths below it, or halves of them, may be subnormal
+LARGE = 1e300  # lengths of this size may overflow
 SPLITTER = 134217729.0  # 2²⁷ + 1, Veltkamp's split of a double into two halves (Dekker 1971)
 
 UNIT = ((-1.0, 1.0),)
@@ -26,8 +29,9 @@ def sigmoid(a: Operand) -> Operand:
 
 @sigmoid.derivative
 def sigmoid_da(a: Operand, y: Operand) -> Operand:
-    # not y·(1 − y), which cancels where y is near 1
-    return sigmoid(a) * sigmoid(-a)
+    # not y·(1 − y) for a > 0: it cancels where y is near 1; the slope is even, so take y at −a there
+    mirrored = sigmoid(-a)
+    return pick(a < 0.0, y * (1.0 - y), mirrored * (1.0 - mirrored))
 
 
 # Hyperbolic and circular functions
@@ -42,8 +46,10 @@ def tanh(a: Operand) -> Operand:
 @tanh.derivative
 def tanh_da(a: Operand, y: Operand) -> Operand:
     # 1 − y² keeps no digit where y rounds to 1 (relative error 1.7e-4 at 15), and 1 / cosh² overflows in
-    # its own derivatives; 4·σ(2a)·σ(−2a) is the same function, accurate and smooth everywhere
-    return 4.0 * sigmoid(2.0 * a) * sigmoid(-2.0 * a)
+    # its own derivatives; 4·σ(2a)·σ(−2a) is the same function, accurate and smooth everywhere, here with the
+    # smaller σ and 1 minus it
+    smaller = sigmoid(pick(a < 0.0, 2.0 * a, -2.0 * a))
+    return 4.0 * smaller * (1.0 - smaller)
 
 
 @op(formula="(eᵃ − e⁻ᵃ) / 2", slopes=("cosh a",))
@@ -144,12 +150,28 @@ def atan2(a: Operand, b: Operand) -> Operand:
 
 @atan2.derivative
 def atan2_da(a: Operand, b: Operand, y: Operand) -> Operand:
-    return divide(divide(b, hypot(a, b)), hypot(a, b))
+    # b / length², in two divisions since length² leaves the range of floats, with lengths scaled by powers of
+    # 2 where the length or the first quotient would lose digits; 0 at the origin (PyTorch's convention)
+    length = hypot(a, b)
+    near = hypot(a * BIG, b * BIG)
+    far = hypot(a * 0.25, b * 0.25)
+    return pick(
+        length < 0.5,
+        pick(length > 0.0, divide(divide(b * BIG * BIG, near), near), 0.0),
+        pick(length > LARGE, divide(divide(b * 0.25, far) * 0.25, far), divide(divide(b, length), length)),
+    )
 
 
 @atan2.derivative
 def atan2_db(a: Operand, b: Operand, y: Operand) -> Operand:
-    return -divide(divide(a, hypot(a, b)), hypot(a, b))
+    length = hypot(a, b)
+    near = hypot(a * BIG, b * BIG)
+    far = hypot(a * 0.25, b * 0.25)
+    return -pick(
+        length < 0.5,
+        pick(length > 0.0, divide(divide(a * BIG * BIG, near), near), 0.0),
+        pick(length > LARGE, divide(divide(a * 0.25, far) * 0.25, far), divide(divide(a, length), length)),
+    )
 
 
 @op(arity=2, formula="√(a² + b²)", slopes=("a / y", "b / y"), kinks=((0.0, 0.0),))
@@ -160,12 +182,21 @@ def hypot(a: Operand, b: Operand) -> Operand:
 
 @hypot.derivative
 def hypot_da(a: Operand, b: Operand, y: Operand) -> Operand:
-    return divide(a, y)
+    # both operands scaled by a power of 2 where y has overflowed, or is subnormal and so has few digits
+    return pick(
+        y < SMALL,
+        divide(a * BIG, hypot(a * BIG, b * BIG)),
+        pick(y > LARGE, divide(a * 0.25, hypot(a * 0.25, b * 0.25)), divide(a, y)),
+    )
 
 
 @hypot.derivative
 def hypot_db(a: Operand, b: Operand, y: Operand) -> Operand:
-    return divide(b, y)
+    return pick(
+        y < SMALL,
+        divide(b * BIG, hypot(a * BIG, b * BIG)),
+        pick(y > LARGE, divide(b * 0.25, hypot(a * 0.25, b * 0.25)), divide(b, y)),
+    )
 
 
 # The bell curve and its integrals
@@ -173,25 +204,29 @@ def hypot_db(a: Operand, b: Operand, y: Operand) -> Operand:
 
 @op(arity=2, formula="e^(−b·a²)", slopes=("−2·a·b·y", "−a²·y"), public=False)
 def bell(a: Operand, b: Operand) -> Operand:
-    """exp(−b·a²) for b a power of 2 of at least ¼, with every digit of a² (its rounding alone costs a²/2 ulp)."""
-    if ieee.fabs(a) > 64.0:
+    """exp(−b·a²) for b a power of 2, with every digit of a² (its rounding alone costs b·a²/2 ulp)."""
+    if b * a * a > 800.0:  # 0 in floats, and the split below would overflow further out
         return 0.0
     big = a * SPLITTER
     high = big - (big - a)
     low = a - high
     square = a * a
     lost = ((high * high - square) + 2.0 * high * low) + low * low
-    return ieee.exp(-b * square) * (1.0 - b * lost)
+    whole = ieee.exp(-b * square)
+    return whole - whole * (b * lost)
 
 
 @bell.derivative
 def bell_da(a: Operand, b: Operand, y: Operand) -> Operand:
-    return -2.0 * b * a * y
+    # in two halves where y has lost digits that a·y shows again
+    half = bell(a, 0.5 * b)
+    return pick(abs(y) < SMALL, -2.0 * b * (a * half) * half, -2.0 * b * a * y)
 
 
 @bell.derivative
 def bell_db(a: Operand, b: Operand, y: Operand) -> Operand:
-    return -(a * a * y)
+    half = bell(a, 0.5 * b)
+    return pick(abs(y) < SMALL, -(a * half) * (a * half), -(a * a * y))
 
 
 @op(formula="2/√π · ∫₀ᵃ e^(−t²) dt", slopes=("2/√π · e^(−a²)",))
