@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -151,3 +152,15 @@ def test_wheel_works_where_it_is_installed(wheel: Wheel) -> None:
         check=False,
     )
     assert done.stdout.split() == [str(bool(wheel.ending(BUILT))), "7.0", "True"], done.stderr
+
+
+def test_source_archive_holds_the_checkout_and_nothing_generated(tmp_path: Path) -> None:
+    sources = copy_of_sources(tmp_path / "sources")
+    expected = {path.relative_to(sources).as_posix() for path in sources.rglob("*") if path.is_file()}
+    program = f"from setuptools import build_meta; build_meta.build_sdist({str(tmp_path)!r})"
+    subprocess.run([sys.executable, "-c", program], cwd=sources, capture_output=True, check=True)
+    [path] = tmp_path.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        found = {member.name.partition("/")[2] for member in archive if member.isfile()}
+    made_by_setuptools = {name for name in found if name in {"PKG-INFO", "setup.cfg"} or ".egg-info/" in name}
+    assert found - made_by_setuptools == expected - {".gitignore"}
