@@ -60,7 +60,7 @@ DISPATCHERS = {
 }
 
 
-class UntranslatableRule(SyntaxError):
+class UntranslatableRuleError(SyntaxError):
     """A rule uses a construct outside the vocabulary of `chainrule.ops`."""
 
 
@@ -72,8 +72,8 @@ class _Translate(ast.NodeTransformer):
         self.known = known
         self.path = path
 
-    def refuse(self, node: ast.expr | ast.stmt, why: str) -> UntranslatableRule:
-        return UntranslatableRule(f"{self.path.name}:{node.lineno}: {why}: {ast.unparse(node)}")
+    def refuse(self, node: ast.expr | ast.stmt, why: str) -> UntranslatableRuleError:
+        return UntranslatableRuleError(f"{self.path.name}:{node.lineno}: {why}: {ast.unparse(node)}")
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id in self.constants:
@@ -171,11 +171,6 @@ def _c_function(function: ast.FunctionDef, path: Path, table: Table) -> str:
     return f"cdef inline double {function.name}({arguments}) noexcept nogil:\n    {text}\n"
 
 
-
-    arguments = ", ".join(f"double {argument.arg}" for argument in function.args.args)
-    return f"cdef double {function.name}({arguments}) noexcept nogil\n"
-
-
 def _dispatcher(name: str, table: Table) -> str:
     """Return the function that chooses among the rows by code; the C compiler makes it a jump table."""
     arguments, arity, place = DISPATCHERS[name]
@@ -231,4 +226,3 @@ def kernels_text(folder: Path) -> str:
         *[_dispatcher(name, table) for name in DISPATCHERS],
     ]
     return "\n".join(parts)
-

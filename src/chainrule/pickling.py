@@ -19,6 +19,8 @@ from chainrule.engine import (
 from chainrule.errors import PickleError
 from chainrule.ops import TABLE
 
+# What an engine keeps in the same place as label and attributes: compiled, a node's fields have their own.
+_OWN = {"_op", *getattr(Value, "__annotations__", ())}
 _CUSTOM = -1  # the code of an op that is not in the table
 _NUMBER = -1  # in place of an operand's place in the order, for an operand that is a plain number
 
@@ -55,8 +57,7 @@ def _state(value: Value) -> dict[str, Any] | None:
             f"{value!r} has a _backward function of its own, which cannot be copied or pickled; detach() it first"
         )
     state = {**attributes_of(value), **getattr(value, "__dict__", {})}
-    state.pop("_op", None)
-    return state or None
+    return {name: each for name, each in state.items() if name not in _OWN} or None
 
 
 def _columns(order: list[Value]) -> tuple[Any, ...]:

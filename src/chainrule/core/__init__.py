@@ -1,5 +1,4 @@
-"""The parts of the engine, a story in this order: flags, value, numbers, recording, operands, tracking, making,
-nary, backward, walking, parameters, memory.
+"""The parts of the engine, to be read in the order of `chainrule._sources.PARTS`, from value to memory.
 
 Every part is ordinary Python. Where there is a C compiler, the build puts them behind one another into one
 module, which Cython compiles as `chainrule.engine`, with the ops inline (see `build_tools`); where there is

@@ -68,9 +68,7 @@ def _push(pile: Pile, node: Value) -> cython.int:
 @cython.cfunc
 def _make_room(pile: Pile) -> object:
     room: cython.Py_ssize_t = 2 * pile.room + 64
-    nodes = cython.cast(
-        cython.pointer[cython.p_void], realloc(pile.nodes, room * cython.sizeof(cython.p_void))
-    )
+    nodes = cython.cast(cython.pointer[cython.p_void], realloc(pile.nodes, room * cython.sizeof(cython.p_void)))
     if nodes is cython.NULL:
         raise MemoryError
     pile.nodes = nodes
@@ -191,21 +189,18 @@ def _give(node: Value, ready: Pile) -> cython.int:
 def _receive(operand: Value, share: cython.double, ready: Pile) -> cython.int:
     """Add a share to an operand's gradient; return 1 if it is a leaf whose gradient is stale."""
     stale: cython.int = 0
-    if operand._code == Code.LEAF:
-        if operand._flags & Flag.CONSTANT:
-            return 0
+    if operand._code != Code.LEAF:
+        operand._grad += share
+    elif not operand._flags & Flag.CONSTANT:
         operand._grad += share
         if operand._flags & Flag.STALE:
             operand._flags &= ~Flag.STALE
             stale = 1
         operand._flags |= Flag.RECEIVED
-        if not operand._flags & Flag.CLOSURE:
-            return stale
-    else:
-        operand._grad += share
-    operand._waiting -= 1
-    if operand._waiting == 0:
-        _push(ready, operand)
+    if operand._waiting:
+        operand._waiting -= 1
+        if operand._waiting == 0:
+            _push(ready, operand)
     return stale
 
 

@@ -30,6 +30,6 @@ def cast(_type: Any, value: Any) -> Any:
     return value
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(_name: str) -> Any:
     """Return something for every C type."""
     return None

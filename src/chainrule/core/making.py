@@ -25,6 +25,7 @@ from chainrule.ops.row import BY_CODE, Op
 @cython.cfunc
 @cython.inline
 def unary(code: cython.int, a: Value) -> Value:
+    """Apply the op of one operand with this code."""
     y: cython.double = unary_value(code, a._data)
     node = new_node(code, y)
     if not recording():
@@ -40,6 +41,7 @@ def unary(code: cython.int, a: Value) -> Value:
 @cython.cfunc
 @cython.inline
 def binary(code: cython.int, a: Value, b: Value) -> Value:
+    """Apply the op of two operands with this code to two Values."""
     y: cython.double = binary_value(code, a._data, b._data)
     node = new_node(code, y)
     if not recording():
@@ -57,6 +59,7 @@ def binary(code: cython.int, a: Value, b: Value) -> Value:
 @cython.cfunc
 @cython.inline
 def value_and_number(code: cython.int, a: Value, number: cython.double) -> Value:
+    """Apply it to a Value and a plain number, which stays in the node: half the memory of two Values."""
     y: cython.double = binary_value(code, a._data, number)
     node = new_node(code, y)
     if not recording():
@@ -73,6 +76,7 @@ def value_and_number(code: cython.int, a: Value, number: cython.double) -> Value
 @cython.cfunc
 @cython.inline
 def number_and_value(code: cython.int, number: cython.double, b: Value) -> Value:
+    """Apply it to a plain number and a Value."""
     y: cython.double = binary_value(code, number, b._data)
     node = new_node(code, y)
     if not recording():
@@ -156,19 +160,23 @@ def apply(op: Op, operands: Sequence[Any]) -> Any:
         NumberError: an operand is neither a Value nor a real number.
     """
     for operand in operands:
-        if isinstance(operand, (Value, float)):
-            continue
-        if hasattr(operand, "__chainrule_apply__"):
-            return operand.__chainrule_apply__(op, operands)
-        if getattr(operand, "ndim", 0):
-            return op._on_arrays(tuple(operands))
+        if not isinstance(operand, (Value, float)):
+            if hasattr(operand, "__chainrule_apply__"):
+                return operand.__chainrule_apply__(op, operands)
+            if getattr(operand, "ndim", 0):
+                return op._on_arrays(tuple(operands))
     if op.code <= Code.ROWS and op.arity == 1:
         return unary(op.code, operands[0])
     if op.code <= Code.ROWS and op.arity == 2:
         first, second = operands
-        if isinstance(first, Value):
-            return operator(op.code, first, second, False)
-        return operator(op.code, second, first, True)
+        reflected = not isinstance(first, Value)
+        return operator(op.code, second if reflected else first, first if reflected else second, reflected)
+    return _apply_any(op, operands)
+
+
+@cython.cfunc
+def _apply_any(op: Op, operands: Sequence[Any]) -> Value:
+    """Apply a row by its Python text: an op of many operands, or one that the compiled engine does not know."""
     numbers = tuple([number_of(operand, op.name) for operand in operands])
     y = op.value(*numbers)
     if not recording():

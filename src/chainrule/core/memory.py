@@ -7,10 +7,6 @@ try:
 except ImportError:
     from chainrule.core import cython_shim as cython
 
-from chainrule.core.operands import Operands
-from chainrule.core.value import Value
-
-
 from cython.cimports.chainrule._kernels import (
     Py_CLEAR,
     Py_SET_REFCNT,
@@ -29,6 +25,9 @@ from cython.cimports.chainrule._kernels import (
     visitproc,
 )
 
+from chainrule.core.operands import Operands
+from chainrule.core.value import Value
+
 # Dead nodes that wait to be used again: taking one is many times cheaper than asking Python for memory.
 KEPT = cython.declare(cython.int, 65536)
 _kept = cython.declare(cython.p_void[65536])
@@ -41,6 +40,7 @@ _to_free = cython.declare(list, [])
 
 @cython.cfunc
 def make_known(item: object) -> cython.void:
+    """Show the cycle collector an object."""
     if not PyObject_GC_IsTracked(item):
         PyObject_GC_Track(item)
 
@@ -145,9 +145,7 @@ def _give_block_back(block: cython.p_void, count: cython.Py_ssize_t) -> cython.v
 
 @cython.cfunc
 @cython.exceptval(check=False)
-def _allocate_operands(
-    kind: cython.pointer[PyTypeObject], _count: cython.Py_ssize_t
-) -> cython.pointer[PyObject]:
+def _allocate_operands(kind: cython.pointer[PyTypeObject], _count: cython.Py_ssize_t) -> cython.pointer[PyObject]:
     item: cython.pointer[PyObject] = _PyObject_GC_New(kind)
     if item is not cython.NULL:
         header: cython.Py_ssize_t = cython.sizeof(PyObject)
@@ -174,7 +172,7 @@ def _clear_operands(item: cython.pointer[PyObject]) -> cython.int:
     place: cython.Py_ssize_t
     for place in range(inner.count):
         Py_CLEAR(inner.items[place])
-    inner.attributes = None
+    inner.attributes = None  # type: ignore[assignment]  # a dict of Cython's may be None
     return 0
 
 
@@ -203,6 +201,5 @@ def _take_over(value: cython.pointer[PyTypeObject], operands: cython.pointer[PyT
     operands.tp_clear = _clear_operands
     operands.tp_traverse = _traverse_operands
 
-_take_over(
-    cython.cast(cython.pointer[PyTypeObject], Value), cython.cast(cython.pointer[PyTypeObject], Operands)
-)
+
+_take_over(cython.cast(cython.pointer[PyTypeObject], Value), cython.cast(cython.pointer[PyTypeObject], Operands))

@@ -53,6 +53,7 @@ def _float_slowly(number: object, where: str) -> cython.double:
 @cython.cfunc
 @cython.inline
 def set_data(node: Value, number: cython.double) -> object:
+    """Set `data`; a leaf whose gradient was used for it becomes stale."""
     if node._flags & Flag.RECEIVED and number != node._data and node._grad != 0.0:
         node._flags |= Flag.STALE
     node._data = number
@@ -61,6 +62,7 @@ def set_data(node: Value, number: cython.double) -> object:
 @cython.cfunc
 @cython.inline
 def set_grad(node: Value, number: cython.double) -> object:
+    """Set `grad`; 0 is zero_grad()."""
     node._grad = number
     if number == 0.0:
         node._flags &= ~(Flag.RECEIVED | Flag.STALE)

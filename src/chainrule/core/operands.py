@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 try:
     import cython
 except ImportError:
@@ -40,7 +38,7 @@ class Operands:
 def new_operands(node: Value, count: cython.Py_ssize_t) -> Operands:
     """Give a node room for any number of operands, for now plain numbers 0."""
     inner: Operands = Operands.__new__(Operands)
-    inner.attributes = node._extra
+    inner.attributes = node._extra  # type: ignore[assignment]  # the same
     inner.count = count
     if cython.compiled:
         inner.slopes = take_block(count)
@@ -113,6 +111,7 @@ def slope_at(node: Value, place: cython.Py_ssize_t) -> cython.double:
 @cython.cfunc
 @cython.exceptval(check=False)
 def has_constant_exponent(node: Value) -> cython.bint:
+    """Tell whether a node is a power whose exponent is a plain number, which belongs to the op."""
     return node._code == Code.POWER and node._right is None
 
 
@@ -125,9 +124,10 @@ def _constant(number: cython.double) -> Value:
 
 @cython.cfunc
 def attributes_or_none(node: Value) -> dict:
+    """Return the dictionary of a node's label, `_backward` and user attributes, None where there is none."""
     if node._flags & Flag.NARY:
         return cython.cast(Operands, node._extra).attributes
-    return node._extra
+    return node._extra  # type: ignore[return-value]  # the dictionary or None, when it is not Operands
 
 
 @cython.cfunc

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from contextlib import ContextDecorator
 from collections.abc import Callable
+from contextlib import ContextDecorator
 from types import TracebackType
 from typing import Any
 
@@ -12,8 +12,6 @@ try:
     import cython
 except ImportError:
     from chainrule.core import cython_shim as cython
-
-
 
 
 class _Thread(threading.local):
@@ -28,6 +26,7 @@ class no_grad(ContextDecorator):
     """Context manager and decorator: ops of this thread return leaves and record no graph."""
 
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        """Return the context manager, or, used as a plain decorator, the decorated function."""
         made = super().__new__(cls)
         return made if function is None else made(function)
 
@@ -51,4 +50,5 @@ class no_grad(ContextDecorator):
 @cython.inline
 @cython.exceptval(check=False)
 def recording() -> cython.bint:
+    """Tell whether ops of this thread record a graph."""
     return _open_no_grad == 0 or _thread.open_no_grad == 0

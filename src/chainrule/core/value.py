@@ -344,7 +344,7 @@ class Value:
 
         return value_html(self)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_options: Any) -> dict[str, str]:
         from chainrule.views.notebook import value_bundle
 
         return value_bundle(self)
@@ -382,6 +382,7 @@ def blank(node: Value) -> None:
 @cython.cfunc
 @cython.inline
 def new_node(code: cython.int, data: cython.double) -> Value:
+    """Return a node of the op with this code, without operands yet."""
     node: Value = Value.__new__(Value)
     if not cython.compiled:
         blank(node)
@@ -397,7 +398,7 @@ if not cython.compiled:
 
 # The other parts are written with Value, so it comes first and takes them in afterwards.
 from chainrule.core.backward import StaleGradientWarning, run_backward  # noqa: E402
-from chainrule.core.making import apply, binary, make_custom, operator, unary  # noqa: E402
+from chainrule.core.making import apply, make_custom, operator, unary  # noqa: E402
 from chainrule.core.numbers import number_or_none, set_data, set_grad, to_float  # noqa: E402
 from chainrule.core.operands import (  # noqa: E402
     attributes_or_none,
