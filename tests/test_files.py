@@ -17,7 +17,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chainrule import files
 from chainrule.errors import WriteError
 from chainrule.files import write_whole
 
@@ -242,7 +241,7 @@ def test_permissions_stay(mode: int, mask: int, old: Path, monkeypatch: pytest.M
     def fsync(descriptor: int) -> None:
         seen.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
 
-    monkeypatch.setattr(files.os, "fsync", fsync)
+    monkeypatch.setattr(os, "fsync", fsync)
     before = os.umask(mask)
     try:
         write_whole(old, b"new")
