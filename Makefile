@@ -14,7 +14,8 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 # A change in one of these needs a new build of the extension or other libraries.
-SOURCES := pyproject.toml $(wildcard setup.py build_tools/*.py src/chainrule/engine.py src/chainrule/ops/*.py)
+SOURCES := pyproject.toml $(wildcard setup.py build_tools/*.py src/chainrule/_sources.py \
+	src/chainrule/core/*.py src/chainrule/ops/*.py)
 # What runs a second time on the pure-Python source: the tests of the engine and of what stands on it.
 PURE_TESTS := $(wildcard tests/engine tests/ops tests/graph tests/nn tests/numbers tests/seeds tests/test_*.py)
 
@@ -71,5 +72,5 @@ $(VENV)/installed-bench: bench/requirements.txt $(VENV)/installed-test
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info src/chainrule/_build_info.py src/chainrule/_kernels.pxd src/chainrule/*.c \
-		src/chainrule/*.so .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist src/*.egg-info src/chainrule/_build_info.py src/chainrule/*.so \
+		.pytest_cache .mypy_cache .ruff_cache .hypothesis

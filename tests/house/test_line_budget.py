@@ -17,11 +17,13 @@ BUDGET: dict[str, int] = {
     "__init__": 100,
     "__main__": 20,
     "_choose_engine": 100,
-    "_cython_shim": 50,
+    "_sources": 50,
     "cli": 980,
     "data": 1030,
-    "engine": 1770,
+    "core": 2000,
+    "engine": 70,
     "errors": 90,
+    "files": 100,
     "functions": 90,
     "graph": 150,
     "losses": 320,
@@ -38,7 +40,7 @@ GENERATED = {"_build_info.py"}
 LONGEST_FILE = 400
 # Files that may be longer, each with its reason.
 LONG_FILES: dict[str, str] = {
-    "src/chainrule/engine.py": "what shares the node's C fields has to be compiled as one module",
+    "src/chainrule/core/value.py": "Value has its fields, its operators and a method for each op in one class",
 }
 
 

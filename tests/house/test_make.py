@@ -38,7 +38,7 @@ def test_ci_ends_as_make_test_ends(tmp_path: Path, status: int) -> None:
 def bare(tmp_path: Path) -> Path:
     """A folder with the Makefile, a source of every kind, and nothing built."""
     shutil.copy(ROOT / "Makefile", tmp_path)
-    for name in ["pyproject.toml", "setup.py", "src/chainrule/engine.py", "src/chainrule/views.py"]:
+    for name in ["pyproject.toml", "setup.py", "src/chainrule/core/value.py", "src/chainrule/views.py"]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     return tmp_path
@@ -90,7 +90,7 @@ def test_a_bare_make_lists_the_targets(bare: Path) -> None:
     [
         ("pyproject.toml", True),
         ("setup.py", True),
-        ("src/chainrule/engine.py", True),
+        ("src/chainrule/core/value.py", True),
         ("src/chainrule/views.py", False),
     ],
 )

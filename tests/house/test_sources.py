@@ -35,8 +35,15 @@ def test_file_begins_with_its_purpose(path: Path) -> None:
 
 
 def unreasoned(source: str) -> list[str]:
-    """The suppressions of a checker that name no rule or give no reason."""
-    return [match.group().strip() for match in SUPPRESSION.finditer(source) if not REASONED.match(match.group("rest"))]
+    """The suppressions of a checker that give no reason, on their line or in a comment above their block."""
+    found = []
+    explained = False
+    for line in source.splitlines():
+        match = SUPPRESSION.search(line)
+        if match and not explained and not REASONED.match(match.group("rest")):
+            found.append(match.group().strip())
+        explained = line.lstrip().startswith("#") or (explained and line.strip() != "")
+    return found
 
 
 # A test's wrong type is wrong on purpose; everywhere else a reader needs to know why.
@@ -47,15 +54,25 @@ def test_suppressions_have_reasons(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["x = 1  # noqa", "x = 1  # noqa: E501", "x = 1  # type: ignore", "x = 1  # type: ignore[arg-type]"],
+    [
+        "x = 1  # noqa",
+        "x = 1  # noqa: E501",
+        "x = 1  # type: ignore",
+        "x = 1  # type: ignore[arg-type]",
+        "# a remark\n\nimport x  # noqa: E402",
+    ],
 )
 def test_planted_suppression_is_found(line: str) -> None:
-    assert unreasoned(line) == [line[line.index("#") :]]
+    assert unreasoned(line) == [line[line.rindex("#") :]]
 
 
 @pytest.mark.parametrize(
     "line",
-    ["x = 1  # noqa: S301 - our own file", "x = 1  # type: ignore[arg-type]  # wrong on purpose"],
+    [
+        "x = 1  # noqa: S301 - our own file",
+        "x = 1  # type: ignore[arg-type]  # wrong on purpose",
+        "# why both are late\nimport x  # noqa: E402\nimport y  # noqa: E402",
+    ],
 )
 def test_reasoned_suppression_passes(line: str) -> None:
     assert unreasoned(line) == []
