@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 from pathlib import Path
 from typing import TypeAlias
@@ -33,7 +32,7 @@ def write_whole(path: PathLike, content: bytes, parents: bool = False) -> None:
         if parents:
             target.parent.mkdir(parents=True, exist_ok=True)
         mode = _permissions(target, path)
-        temporary = target.with_name(f".{secrets.token_hex(8)}.part")
+        temporary = target.with_name(f".{os.urandom(8).hex()}.part")
         try:
             _write_new(temporary, content, mode)
             os.replace(temporary, target)  # noqa: PTH105 - the step that all rests on, by its usual name
