@@ -63,6 +63,8 @@ def test_wrong_files(run: Runner, folder: Path, words: str) -> None:
 
 
 def test_wrong_places(run: Runner, shop: Path, folder: Path) -> None:
+    assert "there is no file line\\nbreak" in run.fails("fit", "line\nbreak", "--target", "kind")
+    assert "both the target and to be dropped" in run.fails("fit", shop, "--target", "kind", "--drop", "kind")
     assert "did you mean" in run.fails("fit", "shop.cvs", "--target", "kind")
     assert "is a directory" in run.fails("fit", folder, "--target", "kind")
     assert "single column" in run.fails("fit", shop, "--target", "kind", "--delimiter", ";")
@@ -87,6 +89,8 @@ USAGE: list[list[str]] = [
     ["fit", "x.csv", "--target", "a", "--task", "clustering"],
     ["fit", "x.csv", "--target", "a", "--delimiter", "ab"],
     ["fit", "x.csv", "--target", "a", "--delimiter", '"'],
+    ["fit", "", "--target", "a"],
+    ["fit", "x.csv", "--target", "a", "--out", ""],
     ["predict", "m.safetensors"],
     ["explain"],
     ["--nonsense"],

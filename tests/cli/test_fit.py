@@ -110,6 +110,13 @@ def test_options_reach_the_training(run: Runner, shop: Path, folder: Path) -> No
     assert set(history["gradient_norm"]) == {"layers.0"}
 
 
+def test_a_dropped_column_whose_name_holds_a_comma(run: Runner, folder: Path) -> None:
+    (folder / "s.csv").write_text(SHOP.replace("width", '"width, cm"').replace("height", "h"), "utf-8")
+    ran = run("fit", "s.csv", "--target", "kind", "--drop", 'h, "width, cm"', *QUICK)
+    assert "note: h: left out (as you asked)" in ran.err
+    assert "note: width, cm: left out (as you asked)" in ran.err
+
+
 def test_task_and_delimiter(run: Runner, folder: Path) -> None:
     path = folder / "s.csv"
     path.write_text(SHOP.replace(",", ";").replace("small", "1").replace("big", "2"), "utf-8")

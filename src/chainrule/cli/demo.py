@@ -32,7 +32,7 @@ PUBLISHED = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument(
-        "--out", type=Path, default=Path("chainrule-demo"), metavar="DIR", help="default: chainrule-demo"
+        "--out", type=options.place, default=Path("chainrule-demo"), metavar="DIR", help="default: chainrule-demo"
     )
     options.add_reporting(parser)
 

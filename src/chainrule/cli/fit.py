@@ -19,9 +19,11 @@ SUMMARY = "train a network to predict one column of a CSV file from the others"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("data", help="a CSV file with a header line ('-' reads standard input)")
+    parser.add_argument("data", type=options.source, help="a CSV file with a header line ('-' reads standard input)")
     parser.add_argument("--target", required=True, metavar="COLUMN", help="the column to predict")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the results (default: named as the file)")
+    parser.add_argument(
+        "--out", type=options.place, metavar="DIR", help="folder of the results (default: named as the file)"
+    )
     parser.add_argument("--task", choices=["classification", "regression"], help="default: seen from the target")
     parser.add_argument("--drop", type=options.names, default=(), metavar="A,B", help="columns not to use")
     parser.add_argument("--seed", type=options.whole(0), default=0, help="of split and weights (default: 0)")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import csv
 from collections.abc import Callable
+from pathlib import Path
 
 _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "bar": "|", "pipe": "|", "space": " "}
 
@@ -49,9 +51,21 @@ def sizes(text: str) -> tuple[int, ...]:
     return tuple(whole(1)(part.strip()) for part in text.split(","))
 
 
+def source(text: str) -> str:
+    """Read the path of an input, which must not be empty."""
+    if not text:
+        raise argparse.ArgumentTypeError("an empty path leads nowhere")
+    return text
+
+
+def place(text: str) -> Path:
+    """Read the path of an output, which must not be empty (an empty one would mean the working folder)."""
+    return Path(source(text))
+
+
 def names(text: str) -> tuple[str, ...]:
-    """Read column names separated by commas."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    """Read column names separated by commas; one that holds a comma stands in double quotes."""
+    return tuple(part.strip() for part in next(csv.reader([text], skipinitialspace=True), []) if part.strip())
 
 
 def delimiter(text: str) -> str:

@@ -12,7 +12,8 @@ from chainrule.training.plain_json import json_text
 def complain(message: str) -> None:
     """Write one error sentence to stderr."""
     head = "\x1b[1;31merror:\x1b[0m" if coloured(sys.stderr) else "error:"
-    print(f"{head} {message}", file=sys.stderr)  # noqa: T201 - stderr is this function's purpose
+    # A name with a line break in it must not make two lines of one sentence.
+    print(f"{head} {message}".replace("\n", "\\n"), file=sys.stderr)  # noqa: T201 - stderr is its purpose
 
 
 def note(message: str) -> None:

@@ -23,9 +23,11 @@ SUMMARY = "predict the rows of a CSV file with a model that fit has saved"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("model", help="the model.safetensors that fit wrote")
-    parser.add_argument("data", help="a CSV file with the same columns, in any order ('-': standard input)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="where to write (default: standard output)")
+    parser.add_argument("model", type=options.source, help="the model.safetensors that fit wrote")
+    parser.add_argument(
+        "data", type=options.source, help="a CSV file with the same columns, in any order ('-': standard input)"
+    )
+    parser.add_argument("--out", type=options.place, metavar="FILE", help="where to write (default: standard output)")
     options.add_reading(parser)
     options.add_reporting(parser)
 

@@ -99,12 +99,13 @@ def learn(table: Table, settings: Settings, say: Say, visible: bool) -> Learned:
 
     Raises:
         DataError: the table cannot be learnt from; the message says why.
-        ArgumentError: the training diverged before its first epoch was over.
+        ArgumentError: the target is to be dropped, or the training diverged before its first epoch was over.
         KeyboardInterrupt: Ctrl-C.
     """
-    names = [settings.target, *settings.drop]
-    for name in names:
+    for name in (settings.target, *settings.drop):
         table.column(name)
+    if settings.target in settings.drop:
+        raise ArgumentError(f"'{settings.target}' is both the target and to be dropped: choose one of the two")
     target, known, notes = choose_target(table, settings.target, settings.task)
     table = table.take(known)
     classes = target.encode_classes(table) if target.classes else None
