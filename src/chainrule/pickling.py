@@ -92,7 +92,7 @@ def _columns(order: list[Value]) -> tuple[Any, ...]:
         if state or row is None or symbol != row.symbol:
             states[index] = symbol, state or {}
     names.extend(codes)
-    return names, leaves, states, *columns
+    return names, leaves, states, columns
 
 
 def _make_leaf(kind: type[Value], data: float, grad: float, op: str) -> Value:
@@ -106,13 +106,9 @@ def _make_graph(
     names: list[str],
     leaves: dict[int, Value],
     states: dict[int, tuple[str, dict[str, Any]]],
-    kinds: array[int],
-    data: array[float],
-    grads: array[float],
-    counts: array[int],
-    places: array[int],
-    slopes: array[float],
+    columns: tuple[Any, ...],
 ) -> Value:
+    kinds, data, grads, counts, places, slopes = columns
     codes = [TABLE[name].code if name else _CUSTOM for name in names]
     made: list[Value] = []
     start = 0

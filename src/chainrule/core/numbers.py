@@ -54,7 +54,7 @@ def _float_slowly(number: object, where: str) -> cython.double:
 @cython.inline
 def set_data(node: Value, number: cython.double) -> object:
     """Set `data`; a leaf whose gradient was used for it becomes stale."""
-    if node._flags & Flag.RECEIVED and number != node._data and node._grad != 0.0:
+    if node._flags & Flag.RECEIVED and number != node._data:
         node._flags |= Flag.STALE
     node._data = number
 

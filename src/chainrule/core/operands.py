@@ -82,21 +82,30 @@ def operand_count(node: Value) -> cython.Py_ssize_t:
 
 @cython.cfunc
 def operand_at(node: Value, place: cython.Py_ssize_t, constants: cython.bint) -> Value | None:
-    """Return one operand; the Value that stands for a plain number is made when first asked for, else None."""
+    """Return one operand; for a plain number None, or the Value that stands for it, made when first asked for."""
+    operand: Value | None = _kept_operand(node, place)
+    if operand is not None and (constants or not operand._flags & Flag.CONSTANT):
+        return operand
+    if not constants:
+        return None
+    operand = new_node(Code.LEAF, slope_at(node, place))
+    operand._flags = Flag.CONSTANT
     if node._flags & Flag.NARY:
-        inner: Operands = cython.cast(Operands, node._extra)
-        if inner.items[place] is cython.NULL:
-            if not constants:
-                return None
-            keep(inner, place, _constant(inner.slopes[place]))
-        return cython.cast(Value, inner.items[place])
-    if place == 0:
-        if node._left is None and constants:
-            node._left = _constant(node._left_slope)
-        return node._left
-    if node._right is None and constants:
-        node._right = _constant(node._right_slope)
-    return node._right
+        keep(cython.cast(Operands, node._extra), place, operand)
+    elif place == 0:
+        node._left = operand
+    else:
+        node._right = operand
+    return operand
+
+
+@cython.cfunc
+def _kept_operand(node: Value, place: cython.Py_ssize_t) -> Value | None:
+    """Return one operand, None for a plain number that nobody has asked for yet."""
+    if not node._flags & Flag.NARY:
+        return node._left if place == 0 else node._right
+    inner: Operands = cython.cast(Operands, node._extra)
+    return None if inner.items[place] is cython.NULL else cython.cast(Value, inner.items[place])
 
 
 @cython.cfunc
@@ -113,13 +122,6 @@ def slope_at(node: Value, place: cython.Py_ssize_t) -> cython.double:
 def has_constant_exponent(node: Value) -> cython.bint:
     """Tell whether a node is a power whose exponent is a plain number, which belongs to the op."""
     return node._code == Code.POWER and node._right is None
-
-
-@cython.cfunc
-def _constant(number: cython.double) -> Value:
-    constant = new_node(Code.LEAF, number)
-    constant._flags = Flag.CONSTANT
-    return constant
 
 
 @cython.cfunc

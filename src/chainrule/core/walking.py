@@ -77,13 +77,11 @@ def parts(node: Value) -> tuple[list[Value | float], list[float]]:
     """
     operands: list = []
     slopes: list = []
-    count: cython.Py_ssize_t = 2 if has_constant_exponent(node) else operand_count(node)
-    for place in range(count):
-        operand = None if place == 1 and count > operand_count(node) else operand_at(node, place, False)
+    shown: cython.Py_ssize_t = operand_count(node)
+    place: cython.Py_ssize_t
+    for place in range(2 if has_constant_exponent(node) else shown):
         slope = slope_at(node, place)
-        if operand is not None and cython.cast(Value, operand)._flags & Flag.CONSTANT:
-            slope = cython.cast(Value, operand)._data
-            operand = None
+        operand = operand_at(node, place, False) if place < shown else None
         operands.append(slope if operand is None else operand)
         slopes.append(slope)
     return operands, slopes
