@@ -91,6 +91,7 @@ def test_the_last_epoch_is_told_when_the_training_stops_early(capsys: pytest.Cap
     fit(mlp(2, 1), PLANE[:2], LINE[:2], 1000, callbacks=[lambda epoch, _: epoch == 77])
     lines = capsys.readouterr().err.splitlines()
     assert lines[-2].startswith("epoch   77/1000")
+    assert "left" not in lines[-2]
     assert "stopped: <lambda> asked to" in lines[-1]
 
 

@@ -68,8 +68,8 @@ class Progress:
         """Say how the training ended, after the bar is gone."""
         if not self.visible:
             return
-        if self._bar is None and self._said != self._epoch:
-            self._line()
+        if self._epoch and self._said != self._epoch:
+            self._line(over=True)
         seconds = time.perf_counter() - self._started
         plural = "epoch" if self._epoch == 1 else "epochs"
         ending = f"; stopped: {stopped}" if stopped else ""
@@ -79,12 +79,12 @@ class Progress:
         step = max(1, round(self.epochs / MOST_LINES))
         return self._epoch in (1, self.epochs) or self._epoch % step == 0
 
-    def _line(self) -> None:
+    def _line(self, over: bool = False) -> None:
         self._said = self._epoch
         seconds = time.perf_counter() - self._started
         left = seconds / max(self._epoch, 1) * (self.epochs - self._epoch)
         width = len(str(self.epochs))
-        rest = f"  at most {duration(left)} left" if self._epoch < self.epochs else ""
+        rest = f"  at most {duration(left)} left" if self._epoch < self.epochs and not over else ""
         self._say(f"epoch {self._epoch:{width}}/{self.epochs}  {self._last}{rest}")
 
     def _say(self, text: str) -> None:
