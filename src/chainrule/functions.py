@@ -47,8 +47,6 @@ def softmax(values: Iterable[Any]) -> list[Any]:
     terms = _at_least_one(values, "softmax")
     # Softmax does not change when all its inputs shift, so the shift may be a plain number.
     largest = max(float(term) for term in terms)
-    if largest in (float("inf"), -float("inf")):
-        largest = 0.0
     exponentials = [TABLE["exp"](term - largest) for term in terms]
     total = sum(exponentials)
     return [TABLE["divide"](each, total) for each in exponentials]

@@ -90,7 +90,11 @@ def divide_da(a: Operand, b: Operand, y: Operand) -> Operand:
 def divide_db(a: Operand, b: Operand, y: Operand) -> Operand:
     # not −a / (b·b), whose square leaves the range of floats for |b| beyond 1e154; and where y is below the
     # normal floats it has lost digits that a small b would show again, so there a is scaled (exactly) first
-    return pick(abs(y) < SMALL, -(divide(divide(a * GREAT, b), b) * ONE_GREATTH), -divide(y, b))
+    return pick(
+        abs(y) < SMALL,
+        pick(abs(b) < 1.0, -(divide(divide(a * GREAT, b), b) * ONE_GREATTH), -divide(y, b)),
+        -divide(y, b),
+    )
 
 
 @op(
