@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from chainrule.training import fit
+from chainrule.training import fit, progress
 from chainrule.training.console import animated, coloured, console
 from chainrule.training.progress import MOST_LINES, duration, figures
 from tests.training.models import LINE, PLANE, SIGNS, mlp
@@ -93,6 +93,12 @@ def test_the_last_epoch_is_told_when_the_training_stops_early(capsys: pytest.Cap
     assert lines[-2].startswith("epoch   77/1000")
     assert "left" not in lines[-2]
     assert "stopped: <lambda> asked to" in lines[-1]
+
+
+def test_slow_epochs_are_not_thinned(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "LONGEST_SILENCE", -1.0)
+    fit(mlp(2, 1), PLANE[:2], LINE[:2], 200)
+    assert len(capsys.readouterr().err.splitlines()) == 201
 
 
 def test_silent(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 MOST_LINES = 20  # off a terminal, about so many lines for a whole training
+LONGEST_SILENCE = 30.0  # … but one at least every so many seconds, while epochs go by
 _SHOWN = ("loss", "accuracy", "rmse", "val_loss", "val_accuracy", "val_rmse")
 
 
@@ -30,6 +31,7 @@ class Progress:
         self._epoch = 0
         self._last = ""
         self._said = 0
+        self._spoke = 0.0
         self._bar: Bar | None = None
         self._task: TaskID | None = None
 
@@ -77,11 +79,12 @@ class Progress:
 
     def _due(self) -> bool:
         step = max(1, round(self.epochs / MOST_LINES))
-        return self._epoch in (1, self.epochs) or self._epoch % step == 0
+        silent = time.perf_counter() - self._spoke
+        return self._epoch in (1, self.epochs) or self._epoch % step == 0 or silent > LONGEST_SILENCE
 
     def _line(self, over: bool = False) -> None:
-        self._said = self._epoch
-        seconds = time.perf_counter() - self._started
+        self._said, self._spoke = self._epoch, time.perf_counter()
+        seconds = self._spoke - self._started
         left = seconds / max(self._epoch, 1) * (self.epochs - self._epoch)
         width = len(str(self.epochs))
         rest = f"  at most {duration(left)} left" if self._epoch < self.epochs and not over else ""
