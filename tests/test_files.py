@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from chainrule.errors import WriteError
 from chainrule.files import write_whole
+from tests.programs import run_python
 
 SOURCE = Path(__file__).parents[1] / "src" / "chainrule"
 
@@ -106,7 +107,7 @@ except WriteError as error:
 def test_a_disk_that_fills_up(buffered: bool, old: Path) -> None:
     pytest.importorskip("resource", reason="limits are a thing of Unix")
     program = FULL if buffered else FULL.replace("2000", "200000")  # more than Python's buffer: fails in write()
-    done = subprocess.run([sys.executable, "-c", program, str(old)], capture_output=True, text=True, check=False)
+    done = run_python(program, str(old))
     assert done.stderr == ""
     assert f"{old} could not be written (File too large)" in done.stdout
     assert is_untouched(old)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 
 from chainrule.cli import main
 from tests.cli.running import SHOP, Runner
+from tests.faults import full_disk
 
 HEADER, *ROWS = SHOP.splitlines()
 REST = "\n".join(ROWS)
@@ -138,17 +138,12 @@ def test_an_out_that_cannot_be_written(run: Runner, shop: Path, monkeypatch: pyt
     assert "cannot write into" in run.fails("fit", shop, "--target", "kind", "-q")
 
 
-def test_a_full_disk_leaves_the_old_results(
-    run: Runner, shop: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_leaves_the_old_results(run: Runner, shop: Path, folder: Path) -> None:
     assert run("fit", shop, "--target", "kind", "-q", "--epochs", "2").code == 0
     before = {path.name: path.read_bytes() for path in (folder / "shop").iterdir()}
 
-    def full(*_: Any, **__: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    message = run.fails("fit", shop, "--target", "kind", "-q", "--epochs", "2", "--seed", "4")
+    with full_disk():
+        message = run.fails("fit", shop, "--target", "kind", "-q", "--epochs", "2", "--seed", "4")
     assert "No space left on device" in message
     assert {path.name: path.read_bytes() for path in (folder / "shop").iterdir()} == before
     assert {path.name for path in folder.iterdir()} == {"shop.csv", "shop"}

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import importlib.machinery
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from chainrule import engine
+from tests.programs import run_python, without_switches
 
 PACKAGE = Path(__file__).parents[2] / "src" / "chainrule"
 EXTENSION = f"engine{importlib.machinery.EXTENSION_SUFFIXES[0]}"
@@ -43,16 +42,8 @@ print(engine.compiled, a.grad)
 
 def run(program: str, path: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a program in a fresh interpreter, with a folder to import from and some of chainrule's switches."""
-    base = {name: value for name, value in os.environ.items() if not name.startswith("CHAINRULE_")}
-    if path:
-        base["PYTHONPATH"] = str(path)
-    return subprocess.run(
-        [sys.executable, "-c", program],
-        env={**base, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    place = {"PYTHONPATH": str(path)} if path else {}
+    return run_python(program, environment={**without_switches(), **place, **environment})
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 
 import pytest
+
+from tests.programs import run_python
 
 # What a person may not have. Cython is needed to build, never to run, compiled or not.
 OPTIONAL = ["matplotlib", "llvmlite", "torch", "sklearn", "pandas", "IPython", "jax", "Cython", "cython"]
@@ -75,29 +75,26 @@ del loss, total, own
 """
 
 
-def run_python(program: str, pure: bool) -> subprocess.CompletedProcess[str]:
+def run(program: str, pure: bool) -> subprocess.CompletedProcess[str]:
     """Run a program in a fresh interpreter, on the pure engine or on whichever is built."""
-    environment = {name: value for name, value in os.environ.items() if name != "CHAINRULE_PURE"}
-    if pure:
-        environment["CHAINRULE_PURE"] = "1"
-    return subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    return run_python(program, environment={"CHAINRULE_PURE": "1" if pure else None})
 
 
 @pytest.mark.parametrize("pure", [False, True], ids=["built", "pure"])
 @pytest.mark.parametrize("library", OPTIONAL)
 def test_works_without(library: str, pure: bool) -> None:
-    done = run_python(BLOCK.format(blocked=library) + USE, pure)
+    done = run(BLOCK.format(blocked=library) + USE, pure)
     assert done.returncode == 0, done.stderr
 
 
 def test_the_block_blocks() -> None:
-    done = run_python(BLOCK.format(blocked="numpy") + "import numpy", pure=False)
+    done = run(BLOCK.format(blocked="numpy") + "import numpy", pure=False)
     assert "blocked by a test" in done.stderr
 
 
 @pytest.mark.parametrize("pure", [False, True], ids=["built", "pure"])
 def test_import_is_light(pure: bool) -> None:
-    done = run_python("import sys, chainrule; print(*sys.modules)", pure)
+    done = run("import sys, chainrule; print(*sys.modules)", pure)
     assert done.returncode == 0, done.stderr
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     allowed = {"Cython"} if pure else set()  # where it is installed, it gives the source's decorators

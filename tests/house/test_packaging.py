@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import run_python, without_switches
+
 ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.slow  # each wheel compiles the engine
@@ -142,15 +144,8 @@ def test_missing_extension_is_an_error_where_it_is_required(tmp_path: Path) -> N
 
 
 def test_wheel_works_where_it_is_installed(wheel: Wheel) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CHAINRULE_")}
-    done = subprocess.run(
-        [sys.executable, "-c", SMOKE, str(wheel.folder)],
-        cwd=wheel.folder,
-        env={**environment, "PYTHONPATH": str(wheel.folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    place = str(wheel.folder)
+    done = run_python(SMOKE, place, folder=wheel.folder, environment={**without_switches(), "PYTHONPATH": place})
     assert done.stdout.split() == [str(bool(wheel.ending(BUILT))), "7.0", "True"], done.stderr
 
 

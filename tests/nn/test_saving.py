@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import struct
 from pathlib import Path
@@ -21,6 +20,7 @@ from chainrule.errors import ArgumentError, ModelFileError, WriteError
 from chainrule.nn import MLP, Layer, Module, Neuron, load, read_extra
 from chainrule.nn.layers import activations
 from chainrule.nn.saving import layout
+from tests.faults import full_disk
 
 
 def bits(model: Module) -> list[bytes]:
@@ -306,20 +306,15 @@ def test_the_path_may_be_text_or_a_path(tmp_path: Path) -> None:
     load(tmp_path / "m")
 
 
-def test_a_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_save_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "m"
     model = Neuron(1)
     model.save(path)
     before = path.read_bytes()
     model.b.data = 5.0
 
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "replace", full)
-        with pytest.raises(WriteError, match=r"No space left on device.*unchanged"):
-            model.save(path)
+    with full_disk(), pytest.raises(WriteError, match=r"No space left on device.*unchanged"):
+        model.save(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
     model.save(path)

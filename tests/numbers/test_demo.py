@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -20,6 +17,7 @@ from chainrule.functions import dot
 from chainrule.losses import hinge
 from chainrule.nn import MLP
 from chainrule.optim import SGD
+from tests.programs import run_python
 
 # [loss, samples right] of each step, printed by micrograd 0.1.0 itself (upstream's loop of the demo with
 # random.seed(1337), np.random.seed(1337); its sums over sets repeat to 1e-14 only).
@@ -153,15 +151,7 @@ def test_same_bits_on_every_run() -> None:
         "random.seed(1337)\n"
         "print(json.dumps(list(islice(train(MLP(2, [16, 16, 1]), points, labels), steps))))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        input=json.dumps([points, labels, STEPS]),
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "PYTHONHASHSEED": "4242"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_python(program, stdin=json.dumps([points, labels, STEPS]), environment={"PYTHONHASHSEED": "4242"})
     assert done.returncode == 0, done.stderr
     assert [tuple(each) for each in json.loads(done.stdout)] == run("ours")
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from pathlib import Path
 
 import pytest
 
 from chainrule.errors import WriteError
 from chainrule.training import History, fit
+from tests.faults import full_disk
 from tests.training.models import LINE, PLANE, mlp
 
 
@@ -32,15 +32,11 @@ def test_json_spells_numbers_that_json_cannot_hold(tmp_path: Path) -> None:
     }
 
 
-def test_a_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_save_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "history.json"
     path.write_text("old")
 
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(WriteError, match="No space left on device"):
+    with full_disk(), pytest.raises(WriteError, match="No space left on device"):
         made().save(path)
     assert [(each, each.read_text()) for each in tmp_path.iterdir()] == [(path, "old")]
 

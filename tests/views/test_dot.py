@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 from hypothesis import given
 
@@ -14,6 +10,7 @@ from chainrule.engine import Value, is_constant, topological_order
 from chainrule.errors import ArgumentError, NumberError
 from chainrule.views import picture
 from chainrule.views.dot import LIMIT, draw_dot
+from tests.programs import run_python
 from tests.views.pictures import HOSTILE, Read, lesson, neuron, random_graphs, read_dot, weighted
 
 
@@ -240,8 +237,8 @@ for root in (neuron(), weighted(5)):
 def test_every_process_draws_the_same_bytes() -> None:
     outputs = set()
     for seed in ("0", "1", "random"):
-        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}
-        done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, check=True)
+        done = run_python(PROGRAM, environment={"PYTHONHASHSEED": seed})
+        assert done.returncode == 0, done.stderr
         outputs.add(done.stdout)
     assert len(outputs) == 1
 

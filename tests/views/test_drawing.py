@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 import shutil
 import stat
@@ -20,6 +19,7 @@ from chainrule.engine import Value
 from chainrule.errors import ArgumentError, MissingLibraryError, WriteError
 from chainrule.views import engines
 from chainrule.views.dot import draw_dot
+from tests.faults import full_disk
 from tests.views.pictures import HOSTILE, lesson, neuron, random_graphs, read_dot
 
 needs_pygraphviz = pytest.mark.skipif(
@@ -94,14 +94,9 @@ class TestBase:
                 write(name)
         assert list(tmp_path.iterdir()) == []
 
-    def test_a_failed_write_leaves_the_old_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_failed_write_leaves_the_old_file(self, tmp_path: Path) -> None:
         (tmp_path / "graph.gv").write_text("old")
-
-        def full(*_: object) -> None:
-            raise OSError("disk full")
-
-        monkeypatch.setattr(os, "replace", full)
-        with pytest.raises(WriteError, match="disk full"):
+        with full_disk(), pytest.raises(WriteError, match="No space left on device"):
             draw_dot(lesson()).save(tmp_path / "graph.gv")
         assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("graph.gv", "old")]
 
