@@ -85,8 +85,8 @@ def error_in_ulp(got: float, expected: Real, size: Real) -> float:
     return float(abs(number - bounded) / ulp(min(TOP, size)))
 
 
-def places(row: Op, count: int) -> list[str]:
-    """Return names for the value and the slopes of a row with this many operands."""
+def places(count: int) -> list[str]:
+    """Return names for the value and the slopes of an op with this many operands."""
     return ["the value", *(f"slope {place}" for place in range(1, count + 1))]
 
 
@@ -96,7 +96,7 @@ def misses(row: Op, evaluate: Evaluate, known: Iterable[Truth] | None = None, li
     for each in truths(row) if known is None else known:
         got = evaluate(row, each.operands)
         for place, number, expected, size in zip(
-            places(row, len(each.operands)), got, each.numbers, each.sizes, strict=True
+            places(len(each.operands)), got, each.numbers, each.sizes, strict=True
         ):
             error = error_in_ulp(number, expected, size)
             if not error <= limit:

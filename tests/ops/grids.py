@@ -52,7 +52,11 @@ def neighbours(x: float, steps: int = 3) -> Iterator[float]:
 def numbers(domain: tuple[float, float], kinks: tuple[float, ...], seed: str) -> list[float]:
     """Return the floats to measure a function of one operand at, in order, each once."""
     low, high = domain
-    positive = (*EDGES, *TAILS, *MIDDLE, NEAREST_TO_A_POLE)
+    positive = (
+        *EDGES,
+        *TAILS,
+        *MIDDLE,
+    )
     grid = {sign * x for x in positive for sign in (1.0, -1.0)}
     for special in (*kinks, *MIDDLE, *domain, -1.0, 1.0, 0.0):
         if math.isfinite(special):
