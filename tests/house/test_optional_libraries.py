@@ -13,6 +13,7 @@ OPTIONAL = ["matplotlib", "llvmlite", "torch", "sklearn", "pandas", "IPython", "
 
 # What `import chainrule` must not load: each costs more than the package itself.
 HEAVY = {
+    "numpy",
     "matplotlib",
     "llvmlite",
     "torch",
