@@ -43,7 +43,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, train, write the results, report."""
-    from chainrule.data import read_table
     from chainrule.training.tabular import Settings
 
     out = args.out or Path("model" if args.data == "-" else Path(args.data).stem)
@@ -59,9 +58,7 @@ def run(args: argparse.Namespace) -> int:
         patience=args.patience,
         drop=args.drop,
     )
-    rows = read_table(args.data, args.delimiter)
-    if args.nan_as_missing:
-        rows = rows.nan_as_missing()
+    rows = options.read_rows(args)
     result = train_table(rows, settings, out, args.quiet)
     if args.json:
         write_json(result.summary())

@@ -1,4 +1,4 @@
-"""Values of options, checked while the command line is read: a wrong one is a usage error (exit code 2)."""
+"""What commands share of their options: values, checked while the command line is read, and the table they ask for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import argparse
 import csv
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chainrule.data import Table
 
 _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "bar": "|", "pipe": "|", "space": " "}
 
@@ -84,6 +88,14 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--nan-as-missing", action="store_true", help="take 'nan' for a missing value, not for an error"
     )
+
+
+def read_rows(args: argparse.Namespace) -> Table:
+    """Read the CSV file `args.data` as the options of `add_reading` say."""
+    from chainrule.data import read_table
+
+    rows = read_table(args.data, args.delimiter)
+    return rows.nan_as_missing() if args.nan_as_missing else rows
 
 
 def add_reporting(parser: argparse.ArgumentParser) -> None:

@@ -34,15 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read model and rows, predict, write."""
-    from chainrule.data import read_table
-
     say = silent if args.quiet else note
     if args.out is not None:
         _refuse_own_inputs(args.out, [args.model, args.data])
     model, preparation, target = read_model(args.model)
-    rows = read_table(args.data, args.delimiter)
-    if args.nan_as_missing:
-        rows = rows.nan_as_missing()
+    rows = options.read_rows(args)
     known = {column.name for column in preparation.columns}
     ignored = [name for name in rows.names if name not in known and name != target.name]
     inputs, notes = preparation.encode(rows)
