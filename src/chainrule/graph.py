@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chainrule.engine import Value, is_constant, no_grad, op_of, topological_order
+from chainrule.engine import (
+    Value,
+    has_closure,
+    is_constant,
+    is_leaf,
+    local_derivatives,
+    no_grad,
+    op_of,
+    parts,
+    topological_order,
+)
 from chainrule.errors import NumberError
 
 # What the layers above, which know no engine, ask of a graph comes from here.
@@ -12,9 +22,13 @@ __all__ = [
     "Excerpt",
     "Value",
     "excerpt",
+    "has_closure",
     "is_constant",
+    "is_leaf",
+    "local_derivatives",
     "no_grad",
     "op_of",
+    "parts",
     "require_value",
     "topological_order",
     "trace",

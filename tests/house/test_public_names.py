@@ -23,7 +23,8 @@ NAMES: dict[str, str] = {
         Operands Pile
     """,
     "chainrule.graph": """
-        Value no_grad trace excerpt Excerpt is_constant op_of require_value topological_order
+        Value no_grad trace excerpt Excerpt require_value topological_order
+        has_closure is_constant is_leaf local_derivatives op_of parts
     """,
     "chainrule.functions": "dot logsumexp mean softmax sum",
     "chainrule.nn": "Module Neuron Layer MLP load read_extra",
