@@ -69,6 +69,8 @@ def plot_moons() -> None:
     import matplotlib
 
     matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
     from chainrule.data import moons
     from chainrule.nn import MLP
 
@@ -76,8 +78,9 @@ def plot_moons() -> None:
     random.seed(1337)
     model = MLP(2, [16, 16, 1])
     model.fit(X, 2 * classes - 1, epochs=100, verbose=0)
-    axes = cr.plot_boundary(model, X, 2 * classes - 1)
-    axes.figure.savefig(PICTURES / "moons.png", dpi=110)
+    cr.plot_boundary(model, X, 2 * classes - 1)
+    plt.savefig(PICTURES / "moons.png", dpi=110)
+    plt.close()
 
 
 # The page of the op table
@@ -187,7 +190,16 @@ def readme_text() -> str:
         return text
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{figures(RESULTS.read_text('utf-8'))}{END}{after}"
+    return f"{before}{BEGIN}{checked_figures(RESULTS.read_text('utf-8'))}{END}{after}"
+
+
+def checked_figures(results: str) -> str:
+    """Return the figures, or raise a ValueError if a row that the README shows is not in RESULTS.md."""
+    shown = figures(results)
+    for title in SHOWN:
+        if f"\n| {title}" not in shown:
+            raise ValueError(f"{RESULTS.name} has no row that begins with {title!r}: change SHOWN in {__file__}")
+    return shown
 
 
 def figures(results: str) -> str:

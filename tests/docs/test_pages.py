@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.docs.pages import KINDS, PAGES, ROOT, UnclosedBlockError, blocks, command_lines, kinds
 from tests.docs.running import NOT_RUN, MismatchError, Reader, agree, follow_alone
 
-WITH_BLOCKS = [page for page in PAGES if blocks(page.read_text("utf-8"))]
+SLOW = {"docs/command-line.md"}  # trains four networks
 
 
 def name(page: Path) -> str:
@@ -17,7 +18,16 @@ def name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("page", WITH_BLOCKS, ids=name)
+def with_blocks() -> list[Any]:
+    """The pages on which something runs."""
+    return [
+        pytest.param(page, marks=[pytest.mark.slow] if name(page) in SLOW else [], id=name(page))
+        for page in PAGES
+        if blocks(page.read_text("utf-8"))
+    ]
+
+
+@pytest.mark.parametrize("page", with_blocks())
 def test_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
     follow_alone(page, tmp_path)
 

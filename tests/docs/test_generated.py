@@ -1,0 +1,79 @@
+"""What docs/make.py makes is committed as it makes it now."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.docs.pages import ROOT
+
+AGAIN = "run: python docs/make.py"
+
+
+@pytest.fixture(scope="module")
+def make() -> ModuleType:
+    """docs/make.py as a module."""
+    spec = importlib.util.spec_from_file_location("docs_make", ROOT / "docs" / "make.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def without_hover(svg: str) -> str:
+    """A drawing without the numbers in full that it shows under the mouse: C libraries differ in the last digit."""
+    return re.sub(r"<title>.*?</title>", "", svg)
+
+
+@pytest.mark.parametrize("name", ["sum-of-products", "shared-operand", "neuron"])
+def test_drawing_is_as_draw_dot_draws_it(make: ModuleType, name: str) -> None:
+    path: Path = make.PICTURES / f"{name}.svg"
+    assert without_hover(path.read_text("utf-8")) == without_hover(make.DRAWINGS[path]()), AGAIN
+
+
+def test_every_picture_is_made_and_shown(make: ModuleType) -> None:
+    made = {path.name for path in make.DRAWINGS} | {"moons.png"}
+    assert {path.name for path in make.PICTURES.iterdir()} == made
+    pages = "".join(page.read_text("utf-8") for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+    shown = pages + (ROOT / "examples" / "README.md").read_text("utf-8")
+    assert [name for name in made if f"pictures/{name})" not in shown] == []
+
+
+def test_op_page_is_the_table(make: ModuleType) -> None:
+    assert (ROOT / "docs" / "ops.md").read_text("utf-8") == make.ops_page(), AGAIN
+
+
+def test_readme_has_the_figures_of_the_benchmark(make: ModuleType) -> None:
+    assert make.README.read_text("utf-8") == make.readme_text(), AGAIN
+
+
+RESULTS = """\
+# Eager speed and memory, measured
+
+- date: today
+
+| | figure | ratio | to reach | reached |
+|---|---|---|---|---|
+| **the demo** | | | | |
+| micrograd (micrograd 0.1.0) | 500 ms | | | |
+| micrograd's nn on chainrule's Value | 3 ms | 177× | ≥ 120× | yes |
+| something else | 1 ms | | | |
+"""
+
+
+def test_figures_are_the_rows_that_the_readme_shows(make: ModuleType) -> None:
+    figures = make.figures(RESULTS)
+    assert "| micrograd's nn on chainrule's Value | 3 ms | 177× | ≥ 120× | yes |" in figures
+    assert "the demo" in figures
+    assert "- date: today" in figures
+    assert "something else" not in figures
+
+
+def test_figures_without_a_row_that_is_to_be_shown_are_refused(make: ModuleType) -> None:
+    with pytest.raises(ValueError, match="has no row"):
+        make.checked_figures(RESULTS)

@@ -1,0 +1,85 @@
+"""The reference pages name what the program has: its errors, warnings, environment variables, options, ops."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from chainrule import errors
+from chainrule.cli import COMMANDS
+from tests.docs.pages import PAGES, ROOT
+
+PACKAGE = ROOT / "src" / "chainrule"
+
+
+def text(name: str) -> str:
+    """A page of docs/."""
+    return (ROOT / "docs" / name).read_text("utf-8")
+
+
+def raised() -> set[str]:
+    """Every class of errors.py as its heading: code, name and the builtin that it also is."""
+    classes = [found for found in vars(errors).values() if isinstance(found, type)]
+    return {
+        f"{found.code} {found.__name__} ({found.__bases__[-1].__name__})"
+        for found in classes
+        if issubclass(found, errors.ChainruleError)
+    }
+
+
+def warned() -> set[str]:
+    """Every warning class in the package as its heading."""
+    return {
+        f"{node.name} ({ast.unparse(node.bases[-1])})"
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ClassDef) and node.bases and ast.unparse(node.bases[-1]).endswith("Warning")
+    }
+
+
+def test_errors_page_has_every_error_and_warning_and_no_other() -> None:
+    assert set(re.findall(r"^## (.+)$", text("errors.md"), re.MULTILINE)) == raised() | warned()
+
+
+def test_error_codes_are_unique() -> None:
+    codes = [heading.split()[0] for heading in raised()]
+    assert len(codes) == len(set(codes))
+
+
+READS = re.compile(r"environ(?:ment)?(?:\.get\(|\[)\"(\w+)\"")
+
+
+def variables(paths: list[Path]) -> set[str]:
+    """The environment variables that these files read."""
+    return {name for path in paths for name in READS.findall(path.read_text("utf-8"))}
+
+
+def test_environment_page_has_every_variable_and_no_other() -> None:
+    read = variables([*PACKAGE.rglob("*.py"), ROOT / "setup.py"])
+    listed = re.findall(r"^\| `(\w+)", text("environment.md"), re.MULTILINE)
+    assert {"CHAINRULE_PURE", "NO_COLOR"} <= read
+    assert set(listed) == read
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda module: module.__name__)
+def test_command_page_has_every_option_and_no_other(command: ModuleType) -> None:
+    name = command.__name__.rpartition(".")[2]
+    parser = argparse.ArgumentParser(add_help=False)
+    command.add_arguments(parser)
+    options = {option for action in parser._actions for option in action.option_strings if option.startswith("--")}
+    section = text("command-line.md").partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+    listed = set(re.findall(r"^\| `(--[\w-]+)", section, re.MULTILINE))
+    shared = text("command-line.md").partition("\n## Options of every command\n")[2].partition("\n## ")[0]
+    listed |= set(re.findall(r"^\| `(--[\w-]+)", shared, re.MULTILINE))
+    assert listed == options
+
+
+def test_pages_are_in_the_index() -> None:
+    index = text("README.md")
+    own = [page for page in PAGES if page.parent == ROOT / "docs" and page.name != "README.md"]
+    assert [page.name for page in own if f"({page.name})" not in index] == []
