@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 WORKER = (sys.executable, "-m", "bench.worker")
 # Losses and gradients of one step on two engines may differ by rounding alone.
 TOLERANCE = 1e-12
+# Idle threads of numerical libraries would count as processor time.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self.complaints,
             text=True,
-            env={**os.environ, **row.environment},
+            env={**os.environ, **ONE_THREAD, **row.environment},
         )
         ready = self._answer()
         self.timing.missing = ready.get("missing", "")
@@ -141,6 +143,7 @@ def measure(name: str, size: int) -> dict[str, Any]:
     done = subprocess.run(
         [*WORKER, name, str(size)],
         cwd=ROOT,
+        env={**os.environ, **ONE_THREAD},
         capture_output=True,
         text=True,
         check=False,

@@ -129,8 +129,9 @@ def markdown(facts: Mapping[str, str], sections: Sequence[tuple[str, Sequence[Li
     out += [
         "",
         "Every row is a process of its own; the rows of a section take turns, and a ratio is taken within",
-        "a round. float64, one thread, garbage collector on. A step is forward, zero_grad, backward and",
-        "update unless the row says otherwise. Losses and gradients are compared to 1e-12 before timing.",
+        "a round. Processor time (neighbours on a shared machine do not count), float64, one thread, garbage",
+        "collector on. A step is forward, zero_grad, backward and update unless the row says otherwise. Losses",
+        "and gradients are compared to 1e-12 before timing.",
         "",
         "| " + " | ".join(HEADINGS) + " |",
         "|" + "---|" * len(HEADINGS),
