@@ -57,6 +57,10 @@ DISPATCHERS = {
     "binary_value": ("a, b", 2, 0),
     "left_slope": ("a, b, y", 2, 1),
     "right_slope": ("a, b, y", 2, 2),
+    "ternary_value": ("a, b, c", 3, 0),
+    "ternary_slope_a": ("a, b, c, y", 3, 1),
+    "ternary_slope_b": ("a, b, c, y", 3, 2),
+    "ternary_slope_c": ("a, b, c, y", 3, 3),
 }
 
 

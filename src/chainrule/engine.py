@@ -7,7 +7,7 @@ which is running.
 
 from chainrule.core.backward import StaleGradientWarning
 from chainrule.core.making import apply, make_node
-from chainrule.core.nary import dot, sum
+from chainrule.core.nary import dot, logsumexp, sum
 from chainrule.core.parameters import read_data, read_grad, write_data, write_grad, zero_grad
 from chainrule.core.recording import no_grad
 from chainrule.core.value import Value
@@ -34,6 +34,7 @@ __all__ = [
     "is_constant",
     "is_leaf",
     "local_derivatives",
+    "logsumexp",
     "make_node",
     "no_grad",
     "op_of",

@@ -18,7 +18,18 @@ from chainrule.core.tracking import track
 from chainrule.core.value import Value, new_node
 from chainrule.core.walking import is_constant, set_op
 from chainrule.errors import NumberError
-from chainrule.ops.dispatch import Code, binary_value, left_slope, right_slope, unary_slope, unary_value
+from chainrule.ops.dispatch import (
+    Code,
+    binary_value,
+    left_slope,
+    right_slope,
+    ternary_slope_a,
+    ternary_slope_b,
+    ternary_slope_c,
+    ternary_value,
+    unary_slope,
+    unary_value,
+)
 from chainrule.ops.row import BY_CODE, Op
 
 
@@ -170,8 +181,30 @@ def apply(op: Op, operands: Sequence[Any]) -> Any:
     if op.code <= Code.ROWS and op.arity == 2:
         first, second = operands
         reflected = not isinstance(first, Value)
-        return operator(op.code, second if reflected else first, first if reflected else second, reflected)
+        result = operator(op.code, second if reflected else first, first if reflected else second, reflected)
+        # an operator leaves what is no number to the other operand's class, a function has nobody to ask
+        return number_of(first if reflected else second, op.name) if result is NotImplemented else result
+    if op.code <= Code.ROWS and op.arity == 3:
+        return _ternary(op.code, operands)
     return _apply_any(op, operands)
+
+
+@cython.cfunc
+def _ternary(code: cython.int, operands: Sequence[Any]) -> Value:
+    """Apply the op of three operands with this code."""
+    symbol = BY_CODE[code].name
+    a: cython.double = number_of(operands[0], symbol)
+    b: cython.double = number_of(operands[1], symbol)
+    c: cython.double = number_of(operands[2], symbol)
+    y: cython.double = ternary_value(code, a, b, c)
+    if not recording():
+        return new_node(Code.LEAF, y)
+    slopes = (
+        ternary_slope_a(code, a, b, c, y),
+        ternary_slope_b(code, a, b, c, y),
+        ternary_slope_c(code, a, b, c, y),
+    )
+    return make_node(code, y, operands, slopes)
 
 
 @cython.cfunc

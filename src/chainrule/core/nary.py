@@ -22,7 +22,7 @@ from chainrule.core.recording import recording
 from chainrule.core.tracking import track
 from chainrule.core.value import Value, new_node
 from chainrule.errors import ArityError
-from chainrule.ops.dispatch import Code
+from chainrule.ops.dispatch import Code, binary_value, unary_value
 
 
 def sum(values: Iterable[Any], start: Any = None) -> Any:
@@ -120,6 +120,85 @@ def dot(left: Iterable[Any], right: Iterable[Any], start: Any = None) -> Any:
             slopes[count + i] = x
         total = total + x * y if i or has_start else x * y
     return _finish(node, total, flags) if found else total
+
+
+def logsumexp(values: Iterable[Any]) -> Any:
+    """Return ln Σ exp(values[i]), which neither overflows nor loses small terms, as one node.
+
+    Args:
+        values: Values and numbers; only numbers give a number.
+
+    Raises:
+        ArityError: there are no values.
+        NumberError: an element is neither a Value nor a real number.
+    """
+    terms: list = list(values)
+    count: cython.Py_ssize_t = len(terms)
+    i: cython.Py_ssize_t
+    found: cython.int = 0
+    flags: cython.int = 0
+    y: cython.double
+    total: cython.double
+    if not count:
+        raise ArityError("logsumexp needs at least one value, but there are none")
+    node = new_node(Code.LOGSUMEXP, 0.0)
+    inner: Operands = new_operands(node, count)
+    for i in range(count):
+        inner.slopes[i] = number_of(terms[i], "logsumexp")
+    y = _log_of_sum(inner)
+    total = _shares(inner, y)
+    for i in range(count):
+        if isinstance(terms[i], Value):
+            found = 1
+            flags |= cython.cast(Value, terms[i])._flags
+            keep(inner, i, terms[i])
+            if _finite(y):
+                inner.slopes[i] = inner.slopes[i] / total
+        else:
+            inner.slopes[i] = to_float(terms[i], "logsumexp")
+    return _finish(node, y, flags) if found else y
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _log_of_sum(inner: Operands) -> cython.double:
+    """Return the row's value for the numbers in `slopes`."""
+    i: cython.Py_ssize_t
+    place: cython.Py_ssize_t = 0
+    sum_of_others: cython.double = 0.0
+    for i in range(inner.count):
+        if inner.slopes[i] > inner.slopes[place] or inner.slopes[i] != inner.slopes[i]:
+            place = i
+    largest: cython.double = inner.slopes[place]
+    if not _finite(largest):
+        return largest
+    for i in range(inner.count):
+        if i != place:
+            sum_of_others += binary_value(Code.EXP_DIFFERENCE, inner.slopes[i], largest)
+    return largest + unary_value(Code.LOG1P, sum_of_others)
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _finite(x: cython.double) -> cython.bint:
+    return x - x == 0.0
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _shares(inner: Operands, y: cython.double) -> cython.double:
+    """Replace each number a in `slopes` by exp(a − y) and return their sum, which is 1 up to the rounding of y."""
+    i: cython.Py_ssize_t
+    total: cython.double = 0.0
+    lost: cython.double = 0.0  # what the additions have rounded away so far (Kahan), or 1000 terms cost 10 ulp
+    for i in range(inner.count):
+        inner.slopes[i] = binary_value(Code.EXP_DIFFERENCE, inner.slopes[i], y)
+        term: cython.double = inner.slopes[i] - lost
+        longer: cython.double = total + term
+        lost = (longer - total) - term
+        total = longer
+    return total
 
 
 @cython.cfunc

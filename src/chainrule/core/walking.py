@@ -24,7 +24,7 @@ from chainrule.ops.dispatch import Code
 from chainrule.ops.row import BY_CODE, Op
 
 
-def topological_order(root: Value, constants: bool = True) -> list[Value]:
+def topological_order(root: Any, constants: bool = True) -> list[Value]:
     """Return every node that root depends on, operands before users, root last; the lecture's order.
 
     Depth first by ordered operands, each node once; no recursion, so any depth.

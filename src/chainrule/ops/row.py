@@ -97,9 +97,10 @@ class Op:
         """Apply the op element by element, with numpy's rules for shapes."""
         import numpy as np
 
-        if self.exactly_rounded and all(np.asarray(each).dtype.kind in "fiub" for each in operands):
-            return getattr(np, self.name)(*[np.asarray(each, dtype=np.float64) for each in operands])
-        result = np.frompyfunc(self, len(operands), 1)(*operands)
+        with np.errstate(all="ignore"):  # infinities and nan are results, here as everywhere
+            if self.exactly_rounded and all(np.asarray(each).dtype.kind in "fiub" for each in operands):
+                return getattr(np, self.name)(*[np.asarray(each, dtype=np.float64) for each in operands])
+            result = np.frompyfunc(self, len(operands), 1)(*operands)
         numbers = all(isinstance(each, float) for each in result.flat)
         return result.astype(np.float64) if numbers else result
 
@@ -152,8 +153,7 @@ def real_number(x: object, where: str) -> float:
         if number is None:
             kind = type(x).__name__
             raise NumberError(
-                f"{where} needs a real number, but was given {_excerpt(x)} of type '{kind}'; "
-                f"convert it to float first"
+                f"{where} needs a real number, but was given {_excerpt(x)} of type '{kind}'; convert it to float first"
             )
     try:
         return float(number)
