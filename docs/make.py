@@ -25,10 +25,9 @@ README = ROOT / "README.md"
 
 
 def sum_of_products() -> str:
-    """The README's graph: d = a·b + c with the gradients of d."""
+    """The README's graph: a·b + c with its gradients."""
     a, b, c = Value(2.0, label="a"), Value(-3.0, label="b"), Value(10.0, label="c")
     d = a * b + c
-    d.label = "d"
     d.backward()
     return cr.draw_dot(d).pipe(encoding="utf-8")
 

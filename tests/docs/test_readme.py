@@ -7,6 +7,9 @@ import re
 import micrograd.engine
 import pytest
 
+import chainrule
+from chainrule import Value
+from chainrule.cli import COMMANDS
 from tests.docs.pages import ROOT, blocks
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -41,6 +44,24 @@ def test_ten_lines_are_ten() -> None:
 def test_two_commands_are_two() -> None:
     first = next(block for block in blocks(README) if block.kind == "sh")
     assert [line.partition(" #")[0].strip() for line in first.content.splitlines()] == ["make demo", "make test"]
+
+
+def test_picture_is_what_the_ten_lines_draw() -> None:
+    a, b, c = Value(2.0, label="a"), Value(-3.0, label="b"), Value(10.0, label="c")
+    d = a * b + c
+    d.backward()
+    picture = re.findall(r"!\[.*\]\((.+)\)", README)[0]
+    assert (ROOT / picture).read_text("utf-8") == chainrule.draw_dot(d).pipe(encoding="utf-8")
+
+
+def test_what_does_not_work_is_not_there() -> None:
+    section = README.partition("## What does not work yet")[2]
+    names = re.findall(r"`cr\.(\w+)`", section)
+    assert "compile" in names
+    assert [name for name in names if hasattr(chainrule, name)] == []
+    commands = re.search(r"The command line knows (.+)\.$", section, re.MULTILINE)
+    assert commands is not None
+    assert re.findall(r"`(\w+)`", commands.group(1)) == [each.__name__.rpartition(".")[2] for each in COMMANDS]
 
 
 # What the README says of micrograd
