@@ -14,7 +14,12 @@ class ChainruleError(Exception):
     code: ClassVar[str] = "CR000"
 
     def __init__(self, message: str) -> None:
-        super().__init__(f"{message} [{self.code}]")
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        # Added here, so that an error that went through pickle, as from a process pool, has it once. The message is
+        # Exception's: OSError would write its errno instead.
+        return f"{Exception.__str__(self)} [{self.code}]"
 
 
 class NumberError(ChainruleError, TypeError):
@@ -78,7 +83,6 @@ class WriteError(ChainruleError, OSError):
     """
 
     code = "CR010"
-    __str__ = Exception.__str__  # the sentence alone; OSError would write errno and strerror instead
 
     def __init__(self, message: str, cause: Exception | None = None) -> None:
         super().__init__(message)
