@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench import demo_step, machine, peers
 from bench.harness import Row, Timing, check_against, measure, time_rows
-from bench.report import Line, as_json, markdown, measured_line, text_table, timed_line
+from bench.report import Line, as_json, markdown, measured_line, nanoseconds, text_table, timed_line
 from bench.rows import DEMO, GPT, MEMORY, SECTIONS
 
 RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
@@ -67,10 +67,13 @@ def _check(timing: Timing, timings: dict[str, Timing]) -> None:
 def memory_section(options: argparse.Namespace, asked: Callable[[str], bool]) -> list[Line]:
     """Make the measurements of memory and scale, one process after the other."""
     lines = []
+    decade_before = 0.0
     for row in MEMORY:
         if asked(row.key):
             size = row.quick_size if options.quick else row.size
-            lines.append(measured_line(row, size, measure(row.measurement, size)))
+            figures = measure(row.measurement, size)
+            lines.append(measured_line(row, size, figures, decade_before))
+            decade_before = nanoseconds(figures)
     return lines
 
 

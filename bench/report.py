@@ -12,6 +12,7 @@ from bench.rows import Measured
 HEADINGS = ("", "figure", "ratio: median of rounds (of minima)", "to reach", "reached")
 # Resident memory is counted in pages and the allocator keeps a few: growth below this is none.
 STEADY_BYTES = 4 * 2**20
+PHASES = ("build", "backward", "free")
 
 
 @dataclass(frozen=True)
@@ -86,25 +87,30 @@ def timed_line(timing: Timing, timings: Mapping[str, Timing], versions: Mapping[
     )
 
 
-def measured_line(row: Measured, size: int, figures: Mapping[str, Any]) -> Line:
-    """The line of a measurement of memory or scale."""
+def nanoseconds(figures: Mapping[str, Any]) -> float:
+    """What a node of a chain costs altogether; 0 for any other measurement."""
+    return float(sum(figures.get(phase, 0.0) for phase in PHASES))
+
+
+def measured_line(row: Measured, size: int, figures: Mapping[str, Any], decade_before: float) -> Line:
+    """The line of a measurement of memory or scale; `decade_before`: nanoseconds a node in a tenth of the size."""
+    title = row.title.format(size=f"{size:,}")
     if "missing" in figures:
-        return Line(row.key, row.title, f"missing: {figures['missing']}")
+        return Line(row.key, title, f"missing: {figures['missing']}")
     numbers = {"size": size, **figures}
     if "traced" in figures:
         figure = f"{figures['traced']:.1f} B (resident, over {size:,}: {figures['resident']:.1f} B)"
         if row.peer:
-            return Line(row.key, row.title, figure, numbers=numbers)
+            return Line(row.key, title, figure, numbers=numbers)
         verdict = _verdict([round(figures["traced"]) <= 96])
-        return Line(row.key, row.title, figure, "", "≤ 96 B", verdict, numbers)
+        return Line(row.key, title, figure, "", "≤ 96 B", verdict, numbers)
     if "build" in figures:
-        phases = [f"{phase} {figures[phase]:.1f}" for phase in ("build", "backward", "free")]
-        total = sum(figures[phase] for phase in ("build", "backward", "free"))
-        figure = f"{' + '.join(phases)} = {total:.1f} ns a node"
-        return Line(row.key, row.title, figure, numbers=numbers)
+        phases = [f"{phase} {figures[phase]:.1f}" for phase in PHASES]
+        figure = f"{' + '.join(phases)} = {nanoseconds(figures):.1f} ns a node"
+        growth = f"{nanoseconds(figures) / decade_before:.3g}× a tenth of it" if decade_before else ""
+        return Line(row.key, title, figure, growth, numbers=numbers)
     grown = figures["after"] - figures["before"]
     figure = f"{grown / 2**20:+.1f} MiB resident, {figures['ns']:.0f} ns a node"
-    title = f"{size:,} nodes {row.title}"
     return Line(row.key, title, figure, "", "+0 MiB", _verdict([grown <= STEADY_BYTES]), numbers)
 
 

@@ -84,7 +84,7 @@ GPT = (
 
 @dataclass(frozen=True)
 class Measured:
-    """A row that is measured once: a measurement, its size, and its size in a smoke run."""
+    """A row that is measured once: a measurement, its size (`{size}` in the title), and that in a smoke run."""
 
     key: str
     title: str
@@ -98,13 +98,13 @@ MEMORY = (
     Measured("memory.node", "bytes a node", "memory.node", 10_000_000, 10_000),
     Measured("memory.micrograd", "bytes a node, micrograd", "memory.micrograd", 300_000, 10_000, "micrograd"),
     *(
-        Measured(f"scale.{nodes}", f"a chain of {nodes:,} nodes", "scale.chain", nodes, 1_000)
+        Measured(f"scale.{nodes}", "a chain of {size} nodes", "scale.chain", nodes, nodes // 10)
         for nodes in (10**3, 10**4, 10**5, 10**6, 10**7)
     ),
-    Measured("memory.churn", "built, differentiated and dropped", "memory.churn", 10**8, 10**5),
+    Measured("memory.churn", "{size} nodes built, differentiated and dropped", "memory.churn", 10**8, 10**5),
     Measured(
         "memory.closures",
-        "the same with lecture-style _backward closures",
+        "{size} nodes with lecture-style _backward closures",
         "memory.closures",
         10**8,
         10**5,
