@@ -55,7 +55,7 @@ $(VENV)/created:
 
 $(VENV)/installed: $(SOURCES) | $(VENV)/created
 	@echo "installing chainrule into $(VENV) (a minute the first time)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[plot]'
 	@touch $@
 
 $(VENV)/installed-test: $(SOURCES) tests/requirements-torch.txt | $(VENV)/created
