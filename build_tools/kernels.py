@@ -10,6 +10,8 @@ import ast
 from collections.abc import Iterable
 from pathlib import Path
 
+from vocabulary import Vocabulary
+
 MODULES = ("elementary", "transcendental", "activations", "reductions")
 C_API = """\
 from libc.stdlib cimport free, realloc
@@ -64,47 +66,27 @@ DISPATCHERS = {
 }
 
 
-class UntranslatableRuleError(SyntaxError):
-    """A rule uses a construct outside the vocabulary of `chainrule.ops`."""
-
-
 class _Translate(ast.NodeTransformer):
-    """Rewrite a rule's expressions into Cython's C subset."""
+    """Rewrite the expressions of a row, which are in the vocabulary, into Cython's C subset."""
 
-    def __init__(self, constants: dict[str, float], known: set[str], path: Path) -> None:
+    def __init__(self, constants: dict[str, float]) -> None:
         self.constants = constants
-        self.known = known
-        self.path = path
-
-    def refuse(self, node: ast.expr | ast.stmt, why: str) -> UntranslatableRuleError:
-        return UntranslatableRuleError(f"{self.path.name}:{node.lineno}: {why}: {ast.unparse(node)}")
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id in self.constants:
             return ast.Constant(self.constants[node.id])
         return node
 
-    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        if not isinstance(node.op, (ast.Add, ast.Sub, ast.Mult)):
-            raise self.refuse(node, "a rule divides and takes powers through `divide` and `power`")
-        self.generic_visit(node)
-        return node
-
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
         arguments = node.args
-        if isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "ieee":
-            if node.func.attr == "divide":
-                return ast.BinOp(arguments[0], ast.Div(), arguments[1])
-            return ast.Call(ast.Name(f"c_{node.func.attr}"), arguments, [])
         name = ast.unparse(node.func)
+        if name == "ieee.divide":
+            return ast.BinOp(arguments[0], ast.Div(), arguments[1])
         if name == "pick":
             return ast.IfExp(arguments[0], arguments[1], arguments[2])
-        if name == "abs":
-            return ast.Call(ast.Name("c_fabs"), arguments, [])
-        if name not in self.known:
-            raise self.refuse(node, "a rule calls only rows, `pick`, `abs` and `ieee` functions")
-        return ast.Call(ast.Name(name), arguments, [])
+        function = "c_fabs" if name == "abs" else name.replace("ieee.", "c_")
+        return ast.Call(ast.Name(function), arguments, [])
 
 
 def _op_decorator(function: ast.FunctionDef) -> ast.Call | None:
@@ -166,9 +148,10 @@ class Table:
 
 def _c_function(function: ast.FunctionDef, path: Path, table: Table) -> str:
     """Return one row function as an inline C function in Cython."""
-    known = {name for name, arity in table.arity.items() if arity is not None}
-    translate = _Translate(table.constants, known, path)
     body = function.body[1:] if ast.get_docstring(function) else function.body
+    rule = _row_of_derivative(function) is not None
+    Vocabulary(path, rule, table.constants, table.arity).check(function, body)
+    translate = _Translate(table.constants)
     lines = [ast.unparse(ast.fix_missing_locations(translate.visit(statement))) for statement in body]
     arguments = ", ".join(f"double {argument.arg}" for argument in function.args.args)
     text = "\n".join(lines).replace("\n", "\n    ")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
@@ -55,8 +54,11 @@ def load(name: str, path: Path) -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def kernels() -> ModuleType:
-    return load("kernels_under_test", ROOT / "build_tools" / "kernels.py")
+def kernels() -> Iterator[ModuleType]:
+    """The translator, found where setup.py finds it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "build_tools"))
+        yield load("kernels_under_test", ROOT / "build_tools" / "kernels.py")
 
 
 @pytest.fixture(scope="module")
@@ -122,44 +124,64 @@ def test_vocabulary(kernels: ModuleType) -> None:
         assert python not in text.split("cdef enum Code")[1], python
 
 
-def planted(kernels: ModuleType, tmp_path: Path, rule: str) -> Any:
-    """Translate a copy of the table with a rule added at the end of activations.py; return its place."""
+def planted(kernels: ModuleType, tmp_path: Path, rule: str = "return y", value: str = "return a") -> str:
+    """Translate a copy of the table that has one more row, at the end of activations.py."""
     package = tmp_path / "chainrule"
-    shutil.copytree(OPS.parent, package, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
-    path = package / "ops" / "activations.py"
-    text = path.read_text(encoding="utf-8").rstrip("\n") + "\n\n\n"
-    line = text.count("\n") + 7
-    path.write_text(
-        text + '@op(formula="…", slopes=("…",))\ndef planted(a):\n    return a\n\n\n'
-        f"@planted.derivative\ndef planted_da(a, y):\n    {rule}\n",
-        encoding="utf-8",
-    )
-    return kernels.kernels_text(package / "ops"), f"activations.py:{line + 1}:"
+    shutil.copytree(OPS, package / "ops", ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "core").mkdir()
+    shutil.copy(OPS.parent / "core" / "flags.py", package / "core")
+    with (package / "ops" / "activations.py").open("a", encoding="utf-8") as file:
+        file.write(
+            f'\n\n@op(formula="…", slopes=("…",))\ndef planted(a):\n    """Planted."""\n    {value}\n'
+            f"\n\n@planted.derivative\ndef planted_da(a, y):\n    {rule}\n"
+        )
+    text: str = kernels.kernels_text(package / "ops")
+    return text
 
 
-@pytest.mark.parametrize(
-    "rule",
-    [
-        "return 1.0 / a",
-        "return a ** 2.0",
-        "return a // 2.0",
-        "return a % 2.0",
-        "return round(a)",
-        "return math.exp(a)",
-        "return max(a, 0.0)",
-        "return a.tanh()",
-        "return sigmoid(1.0 / a)",
-        "return pick(a > 0.0, a ** 3.0, 0.0)",
-        "return logsumexp(a, a)",
-    ],
-)
+def line_named(error: SyntaxError, tmp_path: Path) -> str:
+    """Return the line of activations.py that an error's message names."""
+    name, line, _ = str(error).split(":", 2)
+    assert name == "activations.py"
+    text = (tmp_path / "chainrule" / "ops" / name).read_text(encoding="utf-8")
+    return text.splitlines()[int(line) - 1].strip()
+
+
+# What neither a derivative's rule nor a value may contain: not in C, or not what it seems.
+NOWHERE = [
+    "return 1.0 / a", "return a ** 2.0", "return a // 2.0", "return a % 2.0", "return a @ a", "return a & a",
+    "return round(a)", "return math.exp(a)", "return max(a, 0.0)", "return a.tanh()", "return a.data",
+    "return sigmoid(1.0 / a)", "return pick(a > 0.0, a ** 3.0, 0.0)", "return logsumexp(a, a)", "return math.inf",
+    "return 2 * a", "return 'a'", "return [a]", "return a[0]", "return lambda: a", "return None", "return",
+    "return TAU * a", "return +a", "return ~a", "return not a", "return a > 0.0", "return 0.0 < a < 1.0",
+    "return pick(a, a, a)", "return pick(0.0 < a < 1.0, a, a)", "return pick(a > 0.0, a)", "return exp(a, a)",
+    "return exp(x=a)", "return exp(*a)", "return a and a", "for i in a: return i", "while a: return a",
+    "a.slope = 3.0", "a = b = 1.0", "a += 1.0", "a = 1.0", "global b", "import math", "pass", "a",
+]  # fmt: skip
+# What only a value may contain, for it is only ever given floats.
+ONLY_IN_VALUES = [
+    "return ieee.exp(a)", "return a if a > 0.0 else 1.0", "return pick(a == 0.0, 1.0, a)",
+    "return pick(a != 0.0, 1.0, a)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", NOWHERE + ONLY_IN_VALUES)
 def test_a_rule_outside_of_the_vocabulary_is_refused(kernels: ModuleType, tmp_path: Path, rule: str) -> None:
     with pytest.raises(SyntaxError) as caught:
-        planted(kernels, tmp_path, rule)
-    assert str(caught.value).startswith("activations.py:")
-    line = int(str(caught.value).split(":")[1])
-    text = (tmp_path / "chainrule" / "ops" / "activations.py").read_text(encoding="utf-8")
-    assert text.splitlines()[line - 1].strip() == rule
+        planted(kernels, tmp_path, rule=rule)
+    assert line_named(caught.value, tmp_path) == rule
+
+
+@pytest.mark.parametrize("value", NOWHERE)
+def test_a_value_outside_of_the_vocabulary_is_refused(kernels: ModuleType, tmp_path: Path, value: str) -> None:
+    with pytest.raises(SyntaxError) as caught:
+        planted(kernels, tmp_path, value=value)
+    assert line_named(caught.value, tmp_path) == value
+
+
+@pytest.mark.parametrize("value", ONLY_IN_VALUES)
+def test_a_value_may_do_more(kernels: ModuleType, tmp_path: Path, value: str) -> None:
+    assert "cdef inline double planted(" in planted(kernels, tmp_path, value=value)
 
 
 @pytest.mark.parametrize(
@@ -169,11 +191,18 @@ def test_a_rule_outside_of_the_vocabulary_is_refused(kernels: ModuleType, tmp_pa
         ("return -abs(a)", "return -c_fabs(a)"),
         ("return divide(1.0, power(a, 3.0))", "return divide(1.0, power(a, 3.0))"),
         ("return pick(a <= 0.0, LEAK, tanh(a))", "return 0.01 if a <= 0.0 else tanh(a)"),
-        ("return ieee.exp(ieee.divide(a, y))", "return c_exp(a / y)"),
+        ("twice = a + a\n    return twice * y", "twice = a + a\n    return twice * y"),
+        ('"""Why."""\n    return y', "return y"),
     ],
 )
 def test_a_rule_in_the_vocabulary_is_translated(
     kernels: ModuleType, tmp_path: Path, rule: str, translated: str
 ) -> None:
-    text, _ = planted(kernels, tmp_path, rule)
+    text = planted(kernels, tmp_path, rule=rule)
     assert f"cdef inline double planted_da(double a, double y) noexcept nogil:\n    {translated}\n" in text
+
+
+def test_an_if_in_a_value_is_translated(kernels: ModuleType, tmp_path: Path) -> None:
+    value = "if a > 0.0 or a != a:\n        return ieee.divide(1.0, ieee.exp(a))\n    return a"
+    translated = "if a > 0.0 or a != a:\n        return 1.0 / c_exp(a)\n    return a"
+    assert f"planted(double a) noexcept nogil:\n    {translated}\n" in planted(kernels, tmp_path, value=value)
