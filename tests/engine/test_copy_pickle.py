@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import copy
-import os
 import pickle
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ import chainrule as cr
 from chainrule import Value
 from chainrule.engine import is_constant, local_derivatives, op_of, topological_order
 from chainrule.errors import ChainruleError, PickleError
+from tests.programs import run_python
 
 DEEP: dict[str, Callable[[Any], Any]] = {
     "deepcopy": copy.deepcopy,
@@ -237,12 +235,6 @@ def test_a_pickle_of_one_engine_is_read_by_the_other(tmp_path: Path, writer: str
         pytest.skip("the compiled engine does not run here")
     file = tmp_path / "graph.pickle"
     for action, pure in (("dump", writer), ("load", reader)):
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, action, str(file)],
-            env={**os.environ, "CHAINRULE_PURE": pure},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run_python(PROGRAM, action, str(file), environment={"CHAINRULE_PURE": pure})
         assert done.returncode == 0, done.stderr
     assert done.stdout.split(" ", 1)[1] == "Value(data=10.0, grad=1.0) Value(data=2.0, grad=7.0) 0.5 1.0 **2 True\n"

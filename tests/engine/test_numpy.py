@@ -12,6 +12,7 @@ import pytest
 import chainrule as cr
 from chainrule import Value
 from chainrule.errors import NumberError
+from tests.engine.arithmetic import ARITHMETIC
 
 SCALARS: list[Any] = [
     np.float64(3),
@@ -25,13 +26,6 @@ SCALARS: list[Any] = [
     np.array(3),
     np.bool_(True),
 ]
-ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "**": operator.pow,
-}
 COMPARISONS: list[Callable[[Any, Any], Any]] = [operator.lt, operator.le, operator.gt, operator.ge]
 IDS = [f"{type(each).__name__}{getattr(each, 'dtype', '')}" for each in SCALARS]
 

@@ -13,14 +13,8 @@ import numpy as np
 import pytest
 
 from chainrule import Value
+from tests.engine.arithmetic import ARITHMETIC
 
-ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "**": operator.pow,
-}
 COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -127,7 +121,7 @@ def test_values_are_ordered_by_data() -> None:
 
 def test_equality_and_hash_are_identity() -> None:
     a, same = Value(1.0), Value(1.0)
-    assert a == a  # noqa: PLR0124 - itself
+    assert a == a
     assert a != same
     assert not a == 1.0
     assert a != 1.0
