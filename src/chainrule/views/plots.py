@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
-from chainrule.errors import ArgumentError, MissingLibraryError
+from chainrule.errors import ArgumentError
+from chainrule.views.style import CLASS_COLOURS, DASHES, LINE_COLOURS, MARKERS, styled_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
 
     from chainrule.views.regions import Model, Regions
-
-# From the Okabe–Ito palette, which is told apart with any colour vision. Markers and dashes differ
-# as well, so that no meaning rests on colour alone.
-CLASS_COLOURS = ("#E69F00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
-LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-MARKERS = "os^DvPX*"
-DASHES = ("-", "--", "-.", ":")
-_STYLE: dict[Any, Any] = {
-    "axes.grid": True,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.axisbelow": True,
-    "grid.alpha": 0.3,
-    "font.size": 11.0,
-    "legend.edgecolor": "none",
-    "legend.framealpha": 0.85,
-    "savefig.dpi": 150,
-    # Fixed names inside an SVG file, instead of random ones: the same plot gives the same bytes.
-    "svg.hashsalt": "chainrule",
-}
 
 
 class Recorded(Protocol):
@@ -61,7 +41,7 @@ def plot_history(history: Recorded | Series, ax: Axes | None = None) -> Axes:
         MissingLibraryError: matplotlib is not installed.
     """
     series = _losses(history)
-    with _axes(ax) as axes:
+    with styled_axes(ax) as axes:
         from matplotlib.ticker import MaxNLocator
 
         for k, (name, losses) in enumerate(series.items()):
@@ -126,7 +106,7 @@ def plot_boundary(model: Model, X: ArrayLike, y: ArrayLike, ax: Axes | None = No
     from chainrule.views.regions import regions_of
 
     regions = regions_of(model, X, y)
-    with _axes(ax) as axes:
+    with styled_axes(ax) as axes:
         _fill(axes, regions)
         for place, (index, name, samples) in enumerate(regions.samples):
             axes.scatter(
@@ -153,16 +133,3 @@ def _fill(axes: Axes, regions: Regions) -> None:
             axes.contourf(regions.xs, regions.ys, lead, levels=[0.0, math.inf], colors=[colour], alpha=0.25)
             if lead.min() < 0:
                 axes.contour(regions.xs, regions.ys, lead, levels=[0.0], colors="black", linewidths=1.5)
-
-
-@contextmanager
-def _axes(ax: Axes | None) -> Iterator[Axes]:
-    """Give the Axes to draw on, in our style; a new figure when there is none."""
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise MissingLibraryError(
-            "plots need matplotlib, which is not installed: pip install 'chainrule[plot]'"
-        ) from error
-    with plt.rc_context(_STYLE):
-        yield plt.subplots(layout="constrained")[1] if ax is None else ax
