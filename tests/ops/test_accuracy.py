@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from chainrule.ops import TABLE, Op
 from tests.ops.accuracy import LIMIT, Evaluate, by_rule, by_value, misses, truth, truths
@@ -20,6 +22,26 @@ WAYS = [pytest.param(by_rule, id="rule"), pytest.param(by_value, id="node")]
 def test_within_4_ulp(row: Op, way: Evaluate) -> None:
     found = misses(row, way)
     assert not found, f"{len(found)} misses, the worst: " + "; ".join(map(str, found[:5]))
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.arity == 1], ids=lambda row: row.name)
+@settings(max_examples=80)
+@given(data=st.data())
+def test_within_4_ulp_wherever_hypothesis_looks(row: Op, data: st.DataObject) -> None:
+    low, high = row.domain[0]
+    known = truth(row, (data.draw(st.floats(low, high, allow_nan=False, allow_infinity=False)),))
+    assert known is None or not misses(row, by_value, [known])
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if row.arity == 2 and reference(row).operands is None], ids=lambda row: row.name
+)
+@settings(max_examples=80)
+@given(a=st.floats(allow_nan=False, allow_infinity=False), b=st.floats(allow_nan=False, allow_infinity=False))
+def test_two_operands_wherever_hypothesis_looks(row: Op, a: float, b: float) -> None:
+    assume(row.name != "atan2" or a != 0.0)  # mpmath has no −0
+    known = truth(row, (a, b))
+    assert known is None or not misses(row, by_value, [known])
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

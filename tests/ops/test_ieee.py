@@ -15,7 +15,7 @@ import chainrule as cr
 from chainrule import Value
 from chainrule.errors import NumberError
 from chainrule.ops import TABLE, Op
-from tests.ops.accuracy import by_rule, by_value, node_of
+from tests.ops.accuracy import Evaluate, by_rule, by_value, node_of
 
 INF, NAN = math.inf, math.nan
 
@@ -81,6 +81,28 @@ def test_a_tie_shares_the_gradient_evenly(choose: Op) -> None:
 @pytest.mark.parametrize("operands", [(NAN, 1.0), (1.0, NAN), (NAN, NAN)])
 def test_nan_is_the_larger_and_the_smaller(choose: Op, operands: tuple[float, float]) -> None:
     assert math.isnan(choose(*operands))
+
+
+@pytest.mark.parametrize("way", [by_rule, by_value], ids=["rule", "node"])
+@pytest.mark.parametrize("row", [row for row in TABLE.values() if row.arity == 1], ids=lambda row: row.name)
+def test_a_value_is_nan_outside_of_the_domain_only(row: Op, way: Evaluate) -> None:
+    for end, outwards in zip(row.domain[0], (-INF, INF), strict=True):
+        if math.isfinite(end):
+            assert not math.isnan(way(row, [end])[0])
+            assert not math.isnan(way(row, [math.nextafter(end, -outwards)])[0])
+            assert math.isnan(way(row, [math.nextafter(end, outwards)])[0])
+            assert math.isnan(way(row, [outwards])[0])
+    for x in (-1e9, -0.5, 0.5, 1e9):
+        assert math.isnan(way(row, [x])[0]) is not (row.domain[0][0] <= x <= row.domain[0][1])
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE.values() if row.arity == 1], ids=lambda row: row.name)
+def test_slopes_jump_at_the_kinks_and_nowhere_else(row: Op) -> None:
+    low, high = row.domain[0]
+    for x in (-3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0):
+        if low < x < high:
+            sides = [by_rule(row, [x + side])[1] for side in (-1e-12, 1e-12)]
+            assert (abs(sides[0] - sides[1]) > 1e-3) is (x in row.kinks), (row.name, x)
 
 
 WILD = (0.0, -0.0, 5e-324, -5e-324, 1e308, -1e308, INF, -INF, NAN, 1.0, -1.0, 1e-160, 709.9, -745.2, 0.5)
