@@ -46,9 +46,12 @@ def plot_parameters(model: Layered, of: str = "data", axes: list[Axes] | None = 
     tables = [[[getattr(p, of) for p in (*n.w, n.b)] for n in layer.neurons] for layer in layers]
     limit = max((abs(x) for table in tables for row in table for x in row if math.isfinite(x)), default=0.0) or 1.0
     with styled_axes(None if axes is None else axes[0]) as first:
+        from matplotlib.colors import LinearSegmentedColormap
+
+        scale = LinearSegmentedColormap.from_list("blue to orange", ["#005A8C", "#FFFFFF", "#C66900"])
         panels = axes or _panels(first, tables)
         for k, (panel, table) in enumerate(zip(panels, tables, strict=True)):
-            image = panel.imshow(table, cmap="PuOr_r", vmin=-limit, vmax=limit, aspect="auto")
+            image = panel.imshow(table, cmap=scale, vmin=-limit, vmax=limit, aspect="auto")
             panel.set(xlabel="input (last: bias)", ylabel="neuron" if k == 0 else "", title=f"layer {k}")
             panel.grid(visible=False)
             panel.set_xticks(range(len(table[0])), [*map(str, range(len(table[0]) - 1)), "b"])
