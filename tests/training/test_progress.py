@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
+from chainrule.console import animated, coloured, console
 from chainrule.training import fit, progress
-from chainrule.training.console import animated, coloured, console
 from chainrule.training.progress import MOST_LINES, duration, figures
 from tests.training.models import LINE, PLANE, SIGNS, mlp
 

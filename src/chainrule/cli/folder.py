@@ -12,8 +12,8 @@ from typing import Any, final
 
 from chainrule.errors import DataError, MissingLibraryError
 from chainrule.files import write_whole
+from chainrule.plain_json import json_text
 from chainrule.training.interrupt import Interrupts
-from chainrule.training.plain_json import json_text
 
 # A function that writes one file to the path that it is given.
 Maker = Callable[[Path], None]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from chainrule.training.console import coloured, console
-from chainrule.training.plain_json import json_text
+from chainrule.console import coloured, console
+from chainrule.plain_json import json_text
 
 
 def complain(message: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from chainrule.cli import options
 from chainrule.cli.output import note, silent
 from chainrule.files import write_whole
-from chainrule.training.plain_json import json_text
+from chainrule.plain_json import json_text
 
 if TYPE_CHECKING:
     from chainrule.data import Preparation, Table, Target

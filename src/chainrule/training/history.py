@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.files import write_whole
-from chainrule.training.plain_json import json_text, plain
+from chainrule.plain_json import json_text, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, final
 
-from chainrule.training.console import animated, console
+from chainrule.console import animated, console
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
