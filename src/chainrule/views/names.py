@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -10,13 +9,14 @@ from types import FrameType, FunctionType, ModuleType
 from typing import Any, TypeAlias
 
 from chainrule.graph import Excerpt, Value, is_constant, is_leaf, op_of
+from chainrule.views.formulas import formula
 from chainrule.views.numbers import number_text
 from chainrule.views.picture import legible
 
 Scope: TypeAlias = Sequence[Mapping[str, object]]
 
 LONGEST_NAME = 40
-LONGEST_EXPRESSION = 24
+LONGEST_EXPRESSION = 16
 # How many objects are looked at for names. A program may hold millions; naming must not be felt.
 MOST_LOOKED_AT = 50_000
 # Who calls us on behalf of a person: their variables are not the person's.
@@ -105,92 +105,37 @@ def _inside(name: str, thing: object) -> Iterable[tuple[str, object]]:
     return [(f"{name}.{key}", item) for key, item in list(attributes.items()) if type(key) is str and key[:1] != "_"]
 
 
-def names_of(part: Excerpt, known: Mapping[int, str], group_of: Mapping[int, str]) -> list[str]:
+def names_of(
+    part: Excerpt, known: Mapping[int, str], group_of: Mapping[int, str], places: Sequence[int] | None = None
+) -> list[str]:
     """Return a name for each node of an excerpt, all different except those of constants.
 
     An explicit label comes first, then a known name, then what the node is: `a*b`, or where that is long,
-    the neuron or layer with the op, or the node's number.
+    the neuron or layer with the op, or the node's number, which is its place unless `places` says otherwise.
     """
     taken: dict[str, int] = {}
-    given: dict[int, str] = {}
+    names: dict[int, str] = {}
     for node in part.nodes:
-        name = node.label or known.get(id(node), "")
-        if name and not is_constant(node):
-            given[id(node)] = _different(legible(name, LONGEST_NAME), taken)
-    terms: dict[int, _Term] = {}
-    for place, node in enumerate(part.nodes):
-        if id(node) in given:
-            name = given[id(node)]
-            terms[id(node)] = _Term(name, _ATOM if _IDENTIFIER.fullmatch(name) else _LOOSE)
-            continue
         if is_constant(node):
-            terms[id(node)] = _Term(number_text(node.data), _UNARY if node.data < 0 else _ATOM)
-            continue
-        term = _expression(node, [terms[id(operand)] for operand in part.operands[place]], part.missing[place])
-        if term is None or len(term.text) > LONGEST_EXPRESSION or term.text in taken:
+            names[id(node)] = number_text(node.data)
+        elif name := node.label or known.get(id(node), ""):
+            names[id(node)] = _different(legible(name, LONGEST_NAME), taken)
+    for place, node in enumerate(part.nodes):
+        if id(node) not in names:
             row = op_of(node)
-            group = group_of.get(id(node), "")
-            text = f"{group}.{row.name}" if group and row is not None else f"v{place}"
-            term = _Term(text, _ATOM)
-        terms[id(node)] = _Term(_different(term.text, taken), term.binds)
-    return [terms[id(node)].text for node in part.nodes]
-
-
-_IDENTIFIER = re.compile(r"[\w.\[\]'#]+")
-# How tightly a text holds together as an operand: what a person must put in brackets to multiply it.
-_LOOSE, _SUM, _PRODUCT, _UNARY, _POWER, _ATOM = range(6)
-_INFIX = {"add": (" + ", _SUM), "subtract": (" - ", _SUM), "multiply": ("*", _PRODUCT), "divide": ("/", _PRODUCT)}
-
-
-@dataclass(frozen=True)
-class _Term:
-    text: str
-    binds: int
-
-    def within(self, binds: int) -> str:
-        """Return the text as an operand of something that binds so tightly."""
-        return self.text if self.binds >= binds else f"({self.text})"
-
-
-def _expression(node: Value, operands: list[_Term], missing: int) -> _Term | None:
-    """Return what a node is in terms of its operands' names, None for a leaf and where too much is left out."""
-    if is_leaf(node) or missing or len(operands) > LONGEST_EXPRESSION:
-        return None
-    row = op_of(node)
-    name = row.name if row is not None else ""
-    if name in _INFIX:
-        return _infix(name, *operands)
-    if name in _WRITTEN:
-        return _WRITTEN[name](operands)
-    if name == "power":
-        exponent = operands[1].within(_POWER) if len(operands) == 2 else node._op.removeprefix("**")
-        return _Term(f"{operands[0].within(_ATOM)}**{exponent}", _POWER)
-    called = name or legible(node._op, LONGEST_EXPRESSION) or "custom"
-    return _Term(f"{called}({', '.join(operand.text for operand in operands)})", _ATOM)
-
-
-def _infix(name: str, left: _Term, right: _Term) -> _Term:
-    symbol, binds = _INFIX[name]
-    # a - (b + c) keeps its brackets, a + (b + c) needs none
-    return _Term(f"{left.within(binds)}{symbol}{right.within(binds + (name in {'subtract', 'divide'}))}", binds)
-
-
-def _negative(operands: list[_Term]) -> _Term:
-    return _Term(f"-{operands[0].within(_UNARY)}", _UNARY)
-
-
-def _sum(operands: list[_Term]) -> _Term:
-    return _Term(" + ".join(operand.within(_SUM) for operand in operands), _SUM)
-
-
-def _products(operands: list[_Term]) -> _Term:
-    count = len(operands) // 2
-    pairs = zip(operands[:count], operands[count : 2 * count], strict=True)
-    products = [f"{left.within(_PRODUCT)}*{right.within(_PRODUCT)}" for left, right in pairs]
-    return _Term(" + ".join(products + [start.within(_SUM) for start in operands[2 * count :]]), _SUM)
-
-
-_WRITTEN = {"negative": _negative, "sum": _sum, "dot": _products}
+            op = row.name if row is not None else "" if is_leaf(node) else "custom"
+            operands = [names[id(operand)] for operand in part.operands[place][:LONGEST_EXPRESSION]]
+            text = "" if part.missing[place] else formula(op, node._op, operands)
+            if (
+                not text
+                or len(part.operands[place]) > LONGEST_EXPRESSION
+                or len(text) > LONGEST_EXPRESSION
+                or text in taken
+            ):
+                group = group_of.get(id(node), "")
+                text = f"{group}.{op}" if group and op else f"v{places[place] if places else place}"
+            names[id(node)] = _different(text, taken)
+    return [names[id(node)] for node in part.nodes]
 
 
 def _different(name: str, taken: dict[str, int]) -> str:
@@ -200,4 +145,4 @@ def _different(name: str, taken: dict[str, int]) -> str:
     if count == 1:
         return name
     numbered = f"{name}#{count}"
-    return numbered if numbered not in taken else _different(numbered, taken)
+    return numbered if numbered not in taken else _different(name, taken)
