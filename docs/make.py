@@ -153,7 +153,7 @@ def _domain(row: Op) -> str:
         above = f" ≤ {_bound(high)}" if high != inf else ""
         if below or above:
             parts.append(f"{below}{name}{above}")
-    return ", ".join(parts) or "all numbers"
+    return ", ".join(parts) or "all"
 
 
 def _bound(number: float) -> str:

@@ -161,7 +161,10 @@ def warnings_in(stream: Any) -> Any:
         yield
 
 
-DURATION = re.compile(r"\b\d+(\.\d+)?(e-\d+)? (ms|s|min)\b|(?<=seconds )\d+(\.\d+)?|(?<=\"seconds\": )\d+(\.\d+)?")
+DURATION = re.compile(
+    r"\b(\d+ (h|min) )?\d+(\.\d+)?(e-\d+)? (ms|s|min|h)\b"  # as people read it
+    r"|(?<=seconds )\d+(\.\d+)?|(?<=\"seconds\": )\d+(\.\d+)?"  # in the repr of a history, in JSON
+)
 
 
 def agree(expected: str, printed: str) -> bool:

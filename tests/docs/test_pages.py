@@ -108,6 +108,7 @@ def test_block_that_is_never_closed() -> None:
     ("expected", "printed"),
     [
         ("in 0.4 s", "in 12 s"),
+        ("in 0.4 s.", "in 1 min 28 s."),
         ("a …\nz", "a b\nc\nz"),
         ("a\n", "a   \n\n"),
         ('{"seconds": 0.1}', '{"seconds": 0.25}'),
