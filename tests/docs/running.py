@@ -171,9 +171,9 @@ def agree(expected: str, printed: str) -> bool:
     """Tell whether a page's output is what is printed.
 
     Spaces at the ends of lines, blank lines at the start and end, and the lengths of time do not count;
-    `…` in the page stands for any text, lines included.
+    `…` in the page, with the spaces around it, stands for any text, lines included.
     """
-    pieces = [re.escape(piece) for piece in _plain(expected).split("…")]
+    pieces = [re.escape(piece) for piece in re.split(" *… *", _plain(expected))]
     return re.fullmatch(".*".join(pieces), _plain(printed), re.DOTALL) is not None
 
 
