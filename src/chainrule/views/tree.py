@@ -61,18 +61,23 @@ def tree_rows(trace: Trace, digits: int = DIGITS) -> list[Row]:
     return rows
 
 
-def tree_text(trace: Trace, digits: int = DIGITS) -> str:
-    """Return the tree as text, with data and gradients in columns."""
+def aligned(trace: Trace, digits: int = DIGITS) -> list[tuple[Row, str, str]]:
+    """Return the lines of a graph, each with the spaces after its name and with its numbers, in columns."""
     rows = tree_rows(trace, digits)
     names = max(width(row.branch + row.name) for row in rows if row.data)
     numbers = max(len(row.data) for row in rows)
-    lines = []
-    for row in rows:
-        text = row.branch + row.name
-        if row.data:
-            text += f"{' ' * (names - width(text))}  data {row.data.ljust(numbers)}  {row.grad}"
-        lines.append(text.rstrip())
-    return "\n".join(lines)
+    return [
+        (row, " " * (names - width(row.branch + row.name)), f"  data {row.data.ljust(numbers)}  {row.grad}")
+        if row.data
+        else (row, "", "")
+        for row in rows
+    ]
+
+
+def tree_text(trace: Trace, digits: int = DIGITS) -> str:
+    """Return the tree as text, with data and gradients in columns."""
+    lines = [f"{row.branch}{row.name}{padding}{numbers}" for row, padding, numbers in aligned(trace, digits)]
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def width(text: str) -> int:
