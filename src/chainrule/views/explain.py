@@ -210,16 +210,16 @@ def _leads_on(subject: Subject, step: Step) -> bool:
 def _graph_sum(subject: Subject) -> GraphSum:
     """Return every node with what it received, users first."""
     root = subject.flow.root
-    shares = subject.flow.shares(subject.gradients)
     places = [place for place in range(root, -1, -1) if not subject.is_constant(place)]
     shown = places[:MOST_NODES]
+    shares = subject.flow.shares(subject.gradients, shown)
     return GraphSum(
         output=subject.name(root),
         made=subject.made(root),
         data=subject.output.data,
         nodes=tuple(_node_sum(subject, place, shares[place]) for place in shown),
         left_out=len(places) - len(shown),
-        order=_order(subject, shares, places),
+        order=_order(subject, shares, shown),
         legend=subject.legend([*shown, *(share.user for place in shown for share in shares[place][:MOST_TERMS])]),
         remarks=subject.remarks(places),
     )
@@ -243,7 +243,7 @@ def _node_sum(subject: Subject, place: int, shares: list[Share]) -> NodeSum:
     return NodeSum(subject.name(place), gradient, tuple(terms), others, left)
 
 
-def _order(subject: Subject, shares: list[list[Share]], places: Sequence[int]) -> Order | None:
+def _order(subject: Subject, shares: dict[int, list[Share]], places: Sequence[int]) -> Order | None:
     """Return the first node, as backward goes, that would pass on a wrong number if it did not wait."""
     # more convincing than a node that would hold nothing yet is one that would hold a part
     for place in sorted(places[1:], key=lambda place: len({share.user for share in shares[place]}) < 2):

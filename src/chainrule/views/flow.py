@@ -61,14 +61,15 @@ class Flow:
                 totals[operand] = so_far + slope * total if known else None  # type: ignore[operator]
         return totals
 
-    def shares(self, gradients: Sequence[float | None]) -> list[list[Share]]:
-        """Return for every node what it receives, users in the order in which backward visits them."""
-        received: list[list[Share]] = [[] for _ in self.operands]
+    def shares(self, gradients: Sequence[float | None], wanted: Sequence[int]) -> dict[int, list[Share]]:
+        """Return what each of the wanted nodes receives, users in the order in which backward visits them."""
+        received: dict[int, list[Share]] = {place: [] for place in wanted}
         for user in range(self.root, -1, -1):
-            grad = gradients[user]
-            for index, (operand, slope) in enumerate(zip(self.operands[user], self.slopes[user], strict=True)):
-                amount = None if slope is None or grad is None else slope * grad
-                received[operand].append(Share(user, index, slope, amount))
+            for index, operand in enumerate(self.operands[user]):
+                if operand in received:
+                    grad, slope = gradients[user], self.slopes[user][index]
+                    amount = None if slope is None or grad is None else slope * grad
+                    received[operand].append(Share(user, index, slope, amount))
         return received
 
     def depends_on(self, target: int) -> list[bool]:

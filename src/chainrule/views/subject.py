@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from chainrule.graph import Excerpt, Value, is_constant, is_leaf, op_of, topological_order
+from chainrule.graph import Excerpt, Value, excerpt, is_constant, is_leaf, op_of, topological_order
 from chainrule.views.flow import Flow, flow_of_order, flow_of_trace, same
 from chainrule.views.formulas import formula
 from chainrule.views.groups import parameter_names
 from chainrule.views.names import LONGEST_EXPRESSION, Scope, names_of, variables
 from chainrule.views.numbers import number_text
-from chainrule.views.trace import Trace, traced
+from chainrule.views.trace import LIMIT, Trace, trace_of_part
 
 # A gradient that differs is told of a few nodes only; the reason is the same for all.
 MOST_REMARKS = 3
@@ -28,15 +28,15 @@ class Subject:
     """
 
     def __init__(self, output: Value, model: Any, scope: Scope) -> None:
-        trace, values = traced(output, model, scope)
-        self.trace: Trace | None = trace
-        self.values: Sequence[Value] = values
+        part = excerpt(output, LIMIT)
+        self.trace: Trace | None = None
         self.name: Callable[[int], str]
-        if trace.left_out is None:
+        if not sum(part.missing):
+            self.trace = trace = trace_of_part(part, model, scope)
+            self.values: Sequence[Value] = part.nodes
             self.flow: Flow = flow_of_trace(trace)
             self.name = [node.name for node in trace.nodes].__getitem__
         else:
-            self.trace = None
             self.values = topological_order(output, constants=False)
             self.flow = flow_of_order(self.values)
             self.name = _names_on_demand(self.values, model, scope)

@@ -158,13 +158,19 @@ def trace_of(
 
 
 def traced(root: Value, model: Any = None, scope: Scope = (), limit: int = LIMIT) -> tuple[Trace, list[Value]]:
-    """Return the trace and, in its order, the Values that it was made from.
+    """Return the trace of `trace_of` and, in its order, the Values that it was made from.
 
     Raises:
         NumberError: root is not a Value.
     """
     require_value(root, "trace_of")
     part = excerpt(root, limit)
+    return trace_of_part(part, model, scope), part.nodes
+
+
+def trace_of_part(part: Excerpt, model: Any = None, scope: Scope = ()) -> Trace:
+    """Return the trace of an excerpt; its nodes are the excerpt's, in the same order."""
+    root = part.nodes[-1]
     wanted = {id(node) for node in part.nodes}
     found = variables(scope, wanted)
     parameters = parameter_names(found.model if model is None else model, wanted)
@@ -187,11 +193,7 @@ def traced(root: Value, model: Any = None, scope: Scope = (), limit: int = LIMIT
         )
         for index, value in enumerate(part.nodes)
     )
-    return Trace(nodes, groups, backward, _left_out(part)), part.nodes
-
-
-def _left_out(part: Excerpt) -> int | None:
-    return part.left_out if sum(part.missing) else None
+    return Trace(nodes, groups, backward, part.left_out if sum(part.missing) else None)
 
 
 def _node(
