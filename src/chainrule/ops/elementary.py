@@ -116,45 +116,29 @@ def power(a: Operand, b: Operand) -> Operand:
 
 @power.derivative
 def power_da(a: Operand, b: Operand, y: Operand) -> Operand:
+    direct = b * power(a, b - 1.0)
     # below ½ by y / a, since b − 1 may round there, which the logarithm of a magnifies up to 700 times;
     # a⁰ is constant: its slope is 0 even at a = 0, where b · aᵇ⁻¹ would be 0 · inf
     quotient = divide(b * y, a)
-    slope = pick(
-        b < 0.5,
-        pick(abs(quotient) <= LARGEST_FLOAT, quotient, pick(abs(b) <= 0.0, 0.0, b * power(a, b - 1.0))),
-        b * power(a, b - 1.0),
-    )
-    # What is so small has lost digits that a large b shows again: take |a|^(b/2) twice instead. (Written out
-    # in place, for C computes only the chosen side of a pick. Not at 0, where |a| would bend derivatives.)
-    return pick(
-        abs(slope) < SMALL,
-        pick(
-            abs(a) > 1e-60,
-            pick(
-                abs(a) < 1e60,
-                divide(b * power(abs(a), 0.5 * b), abs(a))
-                * power(abs(a), 0.5 * b)
-                * pick(a < 0.0, power(-1.0, b - 1.0), 1.0),
-                slope,
-            ),
-            slope,
-        ),
-        slope,
-    )
+    slope = pick(b < 0.5, pick(abs(quotient) <= LARGEST_FLOAT, quotient, pick(abs(b) <= 0.0, 0.0, direct)), direct)
+    # What is so small has lost digits that a large b shows again: take |a|^(b/2) twice instead. (Not at 0, where
+    # |a| would bend the derivatives.)
+    half = power(abs(a), 0.5 * b)
+    halved = divide(b * half, abs(a)) * half * pick(a < 0.0, power(-1.0, b - 1.0), 1.0)
+    return pick(abs(slope) < SMALL, pick(abs(a) > 1e-60, pick(abs(a) < 1e60, halved, slope), slope), slope)
 
 
 @power.derivative
 def power_db(a: Operand, b: Operand, y: Operand) -> Operand:
+    direct = y * log(a)
+    # in halves where y has left the range of normal floats and y · ln a may not have
+    half = power(a, 0.5 * b)
+    halved = half * log(a) * half
     return pick(
         abs(a) <= 0.0,
         # 0ᵇ is 0 for every b > 0, so its slope by b is 0, not 0 · ln 0 (PyTorch's convention, b = 0 included)
-        pick(b >= 0.0, 0.0, y * log(a)),
-        # in halves where y has left the range of normal floats and y · ln a may not have
-        pick(
-            abs(y) < SMALL,
-            power(a, 0.5 * b) * log(a) * power(a, 0.5 * b),
-            pick(abs(y) > LARGE, power(a, 0.5 * b) * log(a) * power(a, 0.5 * b), y * log(a)),
-        ),
+        pick(b >= 0.0, 0.0, direct),
+        pick(abs(y) < SMALL, halved, pick(abs(y) > LARGE, halved, direct)),
     )
 
 
