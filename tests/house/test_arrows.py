@@ -45,7 +45,11 @@ LAZY: dict[tuple[str, str, str], str] = {
     ("nn.module", "Module.fit", "training"): "people expect model.fit, as in Keras",
     ("nn.module", "Module.predict", "training"): "people expect model.predict",
     ("nn.module", "Module.score", "training"): "people expect model.score",
+    ("nn.module", "Module._repr_html_", "views"): "a notebook asks the object itself for its table",
+    ("nn.module", "Module._repr_mimebundle_", "views"): "a notebook asks the object itself for its table",
     ("training.history", "History.plot", "views"): "people expect history.plot",
+    ("training.history", "History._repr_html_", "views"): "a notebook asks the object itself for its curves",
+    ("training.history", "History._repr_mimebundle_", "views"): "a notebook asks the object itself for its curves",
 }
 
 PACKAGE_IMPORTS = list(imports_of_package(ROOT))

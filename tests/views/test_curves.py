@@ -34,7 +34,7 @@ def parabola(x: Any) -> Any:
 
 
 def test_curve_and_tangent_of_the_seeds_function() -> None:
-    axes = plot_function(parabola, -5, 5, at=3)
+    axes: Any = plot_function(parabola, -5, 5, at=3)
     curve, tangent, point = axes.get_lines()
     xs, ys = curve.get_xdata(), curve.get_ydata()
     assert (xs[0], xs[-1]) == (-5.0, 5.0)
@@ -49,7 +49,7 @@ def test_curve_and_tangent_of_the_seeds_function() -> None:
 def test_the_slope_is_the_derivative(at: float) -> None:
     import matplotlib.pyplot as plt
 
-    axes = plot_function(lambda x: x.tanh(), -3, 3, at=at)
+    axes: Any = plot_function(lambda x: x.tanh(), -3, 3, at=at)
     _, tangent, _ = axes.get_lines()
     xs, ys = tangent.get_xdata(), tangent.get_ydata()
     assert (ys[-1] - ys[0]) / (xs[-1] - xs[0]) == pytest.approx(1 - math.tanh(at) ** 2, abs=1e-12)
@@ -57,7 +57,7 @@ def test_the_slope_is_the_derivative(at: float) -> None:
 
 
 def test_a_point_without_a_tangent_still_draws() -> None:
-    axes = plot_function(lambda x: x**0.5, 0, 4, at=0)
+    axes: Any = plot_function(lambda x: x**0.5, 0, 4, at=0)
     assert [line.get_linestyle() for line in axes.get_lines()] == ["-", "None"]
     assert "inf" in axes.get_title()
 
@@ -92,7 +92,7 @@ def model() -> nn.MLP:
 
 @pytest.mark.parametrize("of", ["data", "grad"])
 def test_heatmaps_hold_the_numbers(model: nn.MLP, of: str) -> None:
-    panels = plot_parameters(model, of)
+    panels: Any = plot_parameters(model, of)
     assert [panel.get_title() for panel in panels] == ["layer 0", "layer 1"]
     for panel, layer in zip(panels, model.layers, strict=True):
         (image,) = panel.get_images()

@@ -92,6 +92,17 @@ class History:
 
         return plot_history(self)
 
+    def _repr_html_(self) -> str:
+        from chainrule.views.notebook_history import history_html
+
+        return history_html(self)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        from chainrule.views.notebook_history import history_bundle
+
+        del include, exclude  # the caller chooses among all of these
+        return history_bundle(self)
+
     def __repr__(self) -> str:
         if not self.epochs:
             return f"History(no epoch finished{': ' + self.stopped if self.stopped else ''})"

@@ -1,45 +1,57 @@
-"""How a Value shows itself in a notebook: a picture with a text alternative, and a small table."""
+"""How a Value shows itself in a notebook: a picture with a text alternative, and a small table.
+
+An untrusted notebook removes scripts, styles, frames and SVG elements. What stays is what everything
+here is made of: an image with its data in its address, `details`, and tables.
+"""
 
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 
-from chainrule.graph import Value, excerpt, is_constant
+from chainrule.graph import Value, excerpt
+from chainrule.views.formulas import formula
+from chainrule.views.names import callers_scope
 from chainrule.views.page import page_of
 from chainrule.views.picture import LONGEST_TEXT, count_text, legible, picture_of
 from chainrule.views.svg import escape, svg_of
+from chainrule.views.trace import Node, trace_of_part
 
 # What a notebook's cell holds readably; `draw_dot` draws more.
 CONNECTIONS = 60
 ROWS = 20
+# A repr beyond this many characters is cut: a network's can have a name for every neuron.
+LONGEST_REPR = 10_000
 
 
 def value_html(value: Value) -> str:
     """Return the picture of what `value` depends on, with a table of the numbers; both bounded."""
     part = excerpt(value, CONNECTIONS)
     picture = picture_of(part)
-    rows = "".join(map(_row, part.nodes[: -ROWS - 1 : -1]))
-    hidden = max(len(part.nodes) - ROWS, 0) + part.left_out
+    trace = trace_of_part(part, scope=callers_scope())
+    rows = [_row(node, trace.nodes, backward=trace.backward) for node in trace.nodes[: -ROWS - 1 : -1]]
+    hidden = max(len(trace.nodes) - ROWS, 0) + part.left_out
+    table = table_html(["name", "made by", "data", "grad"], rows)
     note = f"<p>{count_text(hidden)} more values are not in this table.</p>" if hidden else ""
-    return (
-        f"{image_html(svg_of(page_of(picture, 'LR')).encode(), picture.title)}"
-        "<details><summary>The numbers as a table</summary><table>"
-        "<tr><th>label</th><th>made by</th><th>data</th><th>grad</th></tr>"
-        f"{rows}</table>{note}</details>"
+    return image_html(svg_of(page_of(picture, "LR")).encode(), picture.title) + details_html(
+        "The numbers as a table", table + note
     )
 
 
 def value_bundle(value: Value) -> dict[str, str]:
     """Return what `_repr_mimebundle_` gives for `value`: HTML, and its repr as text."""
-    return {"text/html": value_html(value), "text/plain": repr(value)}
+    return bundle(value, value_html(value))
+
+
+def bundle(thing: object, html: str) -> dict[str, str]:
+    """Return what `_repr_mimebundle_` gives for anything: the HTML, and its repr as text."""
+    plain = repr(thing)
+    cut = plain if len(plain) <= LONGEST_REPR else f"{plain[: LONGEST_REPR - 1]}…"
+    return {"text/html": html, "text/plain": cut}
 
 
 def image_html(svg: bytes, alternative: str) -> str:
-    """Return an HTML image with the SVG in its address.
-
-    An untrusted notebook removes scripts and inline SVG; an image with a data address stays, and so
-    do tables and details.
-    """
+    """Return an HTML image with the SVG in its address."""
     address = f"data:image/svg+xml;base64,{b64encode(svg).decode()}"
     # Wider than the page it scrolls: scaled down to fit, its numbers could not be read.
     return (
@@ -47,9 +59,23 @@ def image_html(svg: bytes, alternative: str) -> str:
     )
 
 
-def _row(node: Value) -> str:
-    constant = is_constant(node)
-    made_by = "constant" if constant else node._op or "given"
-    grad = "" if constant else repr(node.grad)
-    cells = [legible(str(node.label), LONGEST_TEXT), legible(made_by, LONGEST_TEXT), repr(node.data), grad]
-    return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+def table_html(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of texts, none of which can bring HTML of its own."""
+    titles = "".join(f"<th>{escape(title)}</th>" for title in head)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><tr>{titles}</tr>{body}</table>"
+
+
+def details_html(summary: str, content: str) -> str:
+    """Return content that opens with a click on its summary."""
+    return f"<details><summary>{escape(summary)}</summary>{content}</details>"
+
+
+def _row(node: Node, nodes: Sequence[Node], *, backward: bool) -> tuple[str, str, str, str]:
+    if node.kind == "constant":
+        return node.label and legible(node.label, LONGEST_TEXT), "constant", repr(node.data), ""
+    text = formula(node.op, node.symbol, [nodes[operand].name for operand in node.operands]) if not node.missing else ""
+    made_by = legible(text or node.symbol or "given", LONGEST_TEXT)
+    name = "" if node.name == made_by else node.name
+    grad = repr(node.grad) if backward else "not computed yet"
+    return name, made_by, repr(node.data), grad
