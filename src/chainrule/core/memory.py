@@ -32,10 +32,9 @@ from chainrule.core.value import Value
 KEPT = cython.declare(cython.int, 65536)
 _kept = cython.declare(cython.p_void[65536])
 _kept_count = cython.declare(cython.int, 0)
-# How many frees may nest before the rest is put off; deep chains would exhaust the C stack otherwise.
-FREE_DEPTH = cython.declare(cython.int, 100)
-_free_depth = cython.declare(cython.int, 0)
-_to_free = cython.declare(list, [])
+# Nodes whose turn to be freed has not come: each holds, in place of its gradient, the address of the next.
+_to_free = cython.declare(cython.pointer[PyObject])
+_freeing = cython.declare(cython.int, 0)
 
 
 @cython.cfunc
@@ -78,9 +77,42 @@ def _free_node(item: cython.p_void) -> cython.void:
 @cython.cfunc
 @cython.exceptval(check=False)
 def _deallocate(item: cython.pointer[PyObject]) -> cython.void:
-    """End a node's life (the type's `tp_dealloc`)."""
+    """End a node's life (the type's `tp_dealloc`).
+
+    Letting go of its operands may end theirs: those wait in line, so that no depth of a graph nests calls. Nodes
+    end in the opposite order of their making, and the next graph takes their memory in the order of its own.
+    """
+    global _freeing, _to_free
     PyObject_GC_UnTrackPointer(item)
-    # alive again while its operands are let go, so that handling it as an object cannot end it twice
+    if _type_of(item) is not cython.cast(cython.pointer[PyTypeObject], Value):
+        _end(item)  # a subclass frees its own part right after
+    elif _freeing:
+        _next_of(item)[0] = _to_free
+        _to_free = item
+    else:
+        _freeing = 1
+        _end(item)
+        while _to_free is not cython.NULL:
+            item = _to_free
+            _to_free = _next_of(item)[0]
+            _end(item)
+        _freeing = 0
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _next_of(item: cython.pointer[PyObject]) -> cython.pointer[cython.pointer[PyObject]]:
+    """Return where a node that waits to be freed holds the next one."""
+    return cython.cast(cython.pointer[cython.pointer[PyObject]], cython.address(cython.cast(Value, item)._grad))
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _end(item: cython.pointer[PyObject]) -> cython.void:
+    """Let go of a node's operands and give its memory back."""
+    # alive again meanwhile, so that handling it as an object cannot end it twice
     Py_SET_REFCNT(item, 1)
     _let_go(cython.cast(Value, item))
     Py_SET_REFCNT(item, 0)
@@ -88,29 +120,12 @@ def _deallocate(item: cython.pointer[PyObject]) -> cython.void:
 
 
 @cython.cfunc
+@cython.inline
 @cython.exceptval(check=False)
 def _let_go(node: Value) -> cython.void:
-    """Drop a node's operands. That may free them, and theirs: beyond a depth they are put off to a list."""
-    global _free_depth
-    if _free_depth < FREE_DEPTH:
-        _free_depth += 1
-        node._left = None
-        node._right = None
-        node._extra = None
-        if _free_depth == 1:
-            while _to_free:
-                _to_free.pop()
-        _free_depth -= 1
-    else:
-        if node._left is not None:
-            _to_free.append(node._left)
-            node._left = None
-        if node._right is not None:
-            _to_free.append(node._right)
-            node._right = None
-        if node._extra is not None:
-            _to_free.append(node._extra)
-            node._extra = None
+    node._left = None
+    node._right = None
+    node._extra = None
 
 
 # Blocks for the operands of dead n-ary nodes, by their number of operands: each points to the next.
