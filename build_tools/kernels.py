@@ -15,7 +15,7 @@ from vocabulary import Vocabulary
 MODULES = ("elementary", "transcendental", "activations", "reductions")
 C_API = """\
 from libc.stdlib cimport free, realloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 from cpython.object cimport PyObject
 
 cdef extern from "Python.h":
@@ -33,9 +33,9 @@ cdef extern from "Python.h":
     int PyObject_GC_IsTracked(object)
     void PyObject_GC_Del(void *)
     PyObject *_PyObject_GC_New(PyTypeObject *)
-    PyObject *PyObject_Init(PyObject *, PyTypeObject *)
     int PyObject_GenericSetAttr(object, object, object) except -1
     void Py_INCREF(object)
+    void Py_DECREF(object)
     void Py_CLEAR(PyObject *)
     void Py_SET_REFCNT(PyObject *, Py_ssize_t)
     void *PyMem_Malloc(size_t)

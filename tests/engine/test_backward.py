@@ -9,7 +9,7 @@ import pytest
 import chainrule as cr
 from chainrule import Value
 from chainrule.engine import topological_order
-from chainrule.errors import ChainruleError, GraphError
+from chainrule.errors import ChainruleError, GraphError, NumberError
 
 
 def test_the_root_gets_1_and_every_node_its_gradient() -> None:
@@ -189,7 +189,7 @@ def test_topological_order_may_leave_constants_out() -> None:
 
 
 def test_topological_order_of_something_else() -> None:
-    with pytest.raises(GraphError, match="'float'") as caught:
+    with pytest.raises(NumberError, match="'float'") as caught:
         topological_order(1.0)  # type: ignore[arg-type]
     assert isinstance(caught.value, ChainruleError)
 

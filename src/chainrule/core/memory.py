@@ -9,6 +9,7 @@ except ImportError:
 
 from cython.cimports.chainrule._kernels import (
     Py_CLEAR,
+    Py_DECREF,
     Py_SET_REFCNT,
     PyMem_Free,
     PyMem_Malloc,
@@ -17,24 +18,35 @@ from cython.cimports.chainrule._kernels import (
     PyObject_GC_IsTracked,
     PyObject_GC_Track,
     PyObject_GC_UnTrackPointer,
-    PyObject_Init,
     PyTypeObject,
     _PyObject_GC_New,
     _type_of,
+    memcpy,
     memset,
     visitproc,
 )
 
+from chainrule.core.flags import Flag
 from chainrule.core.operands import Operands
 from chainrule.core.value import Value
 
-# Dead nodes that wait to be used again: taking one is many times cheaper than asking Python for memory.
-KEPT = cython.declare(cython.int, 65536)
-_kept = cython.declare(cython.p_void[65536])
+# Dead nodes that wait to be used again, unknown to the cycle collector, their operands None and their reference
+# count 0: taking one is many times cheaper than asking Python for memory.
+KEPT = cython.declare(cython.int, 262144)
+_kept = cython.declare(cython.p_void[262144])
 _kept_count = cython.declare(cython.int, 0)
-# Nodes whose turn to be freed has not come: each holds, in place of its gradient, the address of the next.
-_to_free = cython.declare(cython.pointer[PyObject])
-_freeing = cython.declare(cython.int, 0)
+# Nodes that died while another was being freed, each linked to the one before through the memory of its grad.
+_dying = cython.declare(cython.pointer[PyObject], cython.NULL)
+_freeing = cython.declare(cython.bint, False)
+# The kept nodes are put in order of address again, see `_put_in_order`, when this many and as many as are kept
+# were freed; and only at the end of a large graph, since while one is made most of them are taken.
+FREED_IN_ORDER = cython.declare(cython.long, 65536)
+LARGE = cython.declare(cython.long, 1024)
+_freed = cython.declare(cython.long, 0)
+_exact_type = cython.declare(cython.pointer[PyTypeObject], cython.NULL)
+BUCKETS = cython.declare(cython.int, 65536)
+_starts = cython.declare(cython.int[65536])
+_in_order = cython.declare(cython.p_void[262144])
 
 
 @cython.cfunc
@@ -45,17 +57,21 @@ def make_known(item: object) -> cython.void:
 
 
 @cython.cfunc
+@cython.inline
+def take_node() -> Value:
+    """Return a node that is a leaf of value 0, or whatever value the dead node had whose memory it takes."""
+    global _kept_count
+    if _kept_count == 0:
+        return Value.__new__(Value)
+    _kept_count -= 1
+    return cython.cast(Value, _kept[_kept_count])
+
+
+@cython.cfunc
 @cython.exceptval(check=False)
 def _allocate(kind: cython.pointer[PyTypeObject], _count: cython.Py_ssize_t) -> cython.pointer[PyObject]:
-    """Return memory for a node, unknown to the cycle collector (the type's `tp_alloc`)."""
-    global _kept_count
-    item: cython.pointer[PyObject]
-    if _kept_count:
-        _kept_count -= 1
-        item = cython.cast(cython.pointer[PyObject], _kept[_kept_count])
-        memset(item, 0, kind.tp_basicsize)
-        return PyObject_Init(item, kind)
-    item = _PyObject_GC_New(kind)
+    """Return new memory for a node, unknown to the cycle collector (the type's `tp_alloc`)."""
+    item: cython.pointer[PyObject] = _PyObject_GC_New(kind)
     if item is not cython.NULL:
         header: cython.Py_ssize_t = cython.sizeof(PyObject)
         memset(cython.cast(cython.p_char, item) + header, 0, kind.tp_basicsize - header)
@@ -64,68 +80,106 @@ def _allocate(kind: cython.pointer[PyTypeObject], _count: cython.Py_ssize_t) -> 
 
 @cython.cfunc
 @cython.exceptval(check=False)
-def _free_node(item: cython.p_void) -> cython.void:
-    """Take back the memory of a node (the type's `tp_free`)."""
-    global _kept_count
-    if _kept_count < KEPT:
-        _kept[_kept_count] = item
-        _kept_count += 1
-    else:
-        PyObject_GC_Del(item)
-
-
-@cython.cfunc
-@cython.exceptval(check=False)
 def _deallocate(item: cython.pointer[PyObject]) -> cython.void:
-    """End a node's life (the type's `tp_dealloc`).
+    """End a node's life (the type's `tp_dealloc`), and that of operands which only it kept alive.
 
-    Letting go of its operands may end theirs: those wait in line, so that no depth of a graph nests calls. Nodes
-    end in the opposite order of their making, and the next graph takes their memory in the order of its own.
+    These die one after the other, the last first, so that nothing recurses and memory is given back in about
+    the order in which it was taken.
     """
-    global _freeing, _to_free
-    PyObject_GC_UnTrackPointer(item)
-    if _type_of(item) is not cython.cast(cython.pointer[PyTypeObject], Value):
-        _end(item)  # a subclass frees its own part right after
-    elif _freeing:
-        _next_of(item)[0] = _to_free
-        _to_free = item
-    else:
-        _freeing = 1
-        _end(item)
-        while _to_free is not cython.NULL:
-            item = _to_free
-            _to_free = _next_of(item)[0]
-            _end(item)
-        _freeing = 0
+    global _freeing, _dying, _freed
+    before: cython.long = _freed
+    if _type_of(item) is not _exact_type:
+        PyObject_GC_UnTrackPointer(item)
+        _drop_operands(item)
+        _type_of(item).tp_free(item)
+        return
+    if cython.cast(Value, item)._flags & Flag.TRACKED:
+        PyObject_GC_UnTrackPointer(item)
+    if _freeing:
+        memcpy(cython.address(cython.cast(Value, item)._grad), cython.address(_dying), cython.sizeof(cython.p_void))
+        _dying = item
+        return
+    _freeing = True
+    while item is not cython.NULL:
+        _drop_operands(item)
+        _keep_node(item)
+        item = _dying
+        if item is not cython.NULL:
+            memcpy(cython.address(_dying), cython.address(cython.cast(Value, item)._grad), cython.sizeof(cython.p_void))
+    _freeing = False
+    if _freed > FREED_IN_ORDER + _kept_count and _freed - before > LARGE:
+        _freed = 0
+        _put_in_order()
 
 
 @cython.cfunc
 @cython.inline
 @cython.exceptval(check=False)
-def _next_of(item: cython.pointer[PyObject]) -> cython.pointer[cython.pointer[PyObject]]:
-    """Return where a node that waits to be freed holds the next one."""
-    return cython.cast(cython.pointer[cython.pointer[PyObject]], cython.address(cython.cast(Value, item)._grad))
+def _drop_operands(item: cython.pointer[PyObject]) -> cython.void:
+    if cython.cast(Value, item)._left is not None:
+        cython.cast(Value, item)._left = None
+    if cython.cast(Value, item)._right is not None:
+        cython.cast(Value, item)._right = None
+    if cython.cast(Value, item)._extra is not None:
+        cython.cast(Value, item)._extra = None
 
 
 @cython.cfunc
 @cython.inline
 @cython.exceptval(check=False)
-def _end(item: cython.pointer[PyObject]) -> cython.void:
-    """Let go of a node's operands and give its memory back."""
-    # alive again meanwhile, so that handling it as an object cannot end it twice
-    Py_SET_REFCNT(item, 1)
-    _let_go(cython.cast(Value, item))
-    Py_SET_REFCNT(item, 0)
-    _type_of(item).tp_free(item)
+def _keep_node(item: cython.pointer[PyObject]) -> cython.void:
+    """Keep a dead node without operands for the next that is made, or give its memory back."""
+    global _kept_count, _freed
+    _freed += 1
+    if _kept_count == KEPT:
+        Py_DECREF(None)
+        Py_DECREF(None)
+        Py_DECREF(None)
+        PyObject_GC_Del(item)
+        return
+    cython.cast(Value, item)._waiting = 0
+    cython.cast(Value, item)._flags = 0
+    cython.cast(Value, item)._grad = 0.0
+    cython.cast(Value, item)._left_slope = 0.0
+    cython.cast(Value, item)._right_slope = 0.0
+    _kept[_kept_count] = item
+    _kept_count += 1
 
 
 @cython.cfunc
-@cython.inline
 @cython.exceptval(check=False)
-def _let_go(node: Value) -> cython.void:
-    node._left = None
-    node._right = None
-    node._extra = None
+def _put_in_order() -> cython.void:
+    """Sort the kept nodes so that they are taken by rising address.
+
+    Each graph is freed in a slightly other order than it was made, so that after some twenty graphs the next
+    would lie scattered over memory, and backward() would wait for the cache at every node. A counting sort;
+    nodes further apart than 65,536 buckets allow are only put in order roughly.
+    """
+    i: cython.Py_ssize_t
+    size: cython.int
+    place: cython.int = 0
+    shift: cython.int = 4
+    address: cython.size_t
+    low: cython.size_t = cython.cast(cython.size_t, _kept[0])
+    high: cython.size_t = low
+    for i in range(_kept_count):
+        address = cython.cast(cython.size_t, _kept[i])
+        low = min(low, address)
+        high = max(high, address)
+    while (high - low) >> shift >= BUCKETS:
+        shift += 1
+    memset(_starts, 0, cython.sizeof(_starts))
+    for i in range(_kept_count):
+        _starts[(cython.cast(cython.size_t, _kept[i]) - low) >> shift] += 1
+    for i in range(BUCKETS - 1, -1, -1):
+        size = _starts[i]
+        _starts[i] = place
+        place += size
+    for i in range(_kept_count):
+        address = (cython.cast(cython.size_t, _kept[i]) - low) >> shift
+        _in_order[_starts[address]] = _kept[i]
+        _starts[address] += 1
+    memcpy(_kept, _in_order, _kept_count * cython.sizeof(cython.p_void))
 
 
 # Blocks for the operands of dead n-ary nodes, by their number of operands: each points to the next.
@@ -208,8 +262,9 @@ def _traverse_operands(item: cython.pointer[PyObject], visit: visitproc, context
 
 @cython.cfunc
 def _take_over(value: cython.pointer[PyTypeObject], operands: cython.pointer[PyTypeObject]) -> cython.void:
+    global _exact_type
+    _exact_type = value
     value.tp_alloc = _allocate
-    value.tp_free = _free_node
     value.tp_dealloc = _deallocate
     operands.tp_alloc = _allocate_operands
     operands.tp_dealloc = _deallocate_operands

@@ -14,6 +14,8 @@ except ImportError:
 if cython.compiled:
     from cython.cimports.chainrule._kernels import PyObject_GenericSetAttr
 
+    from chainrule.core.memory import take_node
+
 from chainrule.core.flags import Flag
 from chainrule.ops.dispatch import Code
 from chainrule.ops.row import BY_CODE, TABLE, Op
@@ -383,8 +385,11 @@ def blank(node: Value) -> None:
 @cython.inline
 def new_node(code: cython.int, data: cython.double) -> Value:
     """Return a node of the op with this code, without operands yet."""
-    node: Value = Value.__new__(Value)
-    if not cython.compiled:
+    node: Value
+    if cython.compiled:
+        node = take_node()
+    else:
+        node = Value.__new__(Value)
         blank(node)
     node._code = code
     node._data = data
