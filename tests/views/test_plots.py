@@ -60,13 +60,34 @@ def hexes(collection: Any) -> set[str]:
 
 
 def test_the_loss_curves() -> None:
-    axes: Any = plot_history(history(loss=[3.0, 2.0, 1.0], val_loss=[3.5, 2.5, 2.0], accuracy=[0.1, 0.2, 0.3]))
+    axes: Any = plot_history(history(loss=[3.0, 2.0, 1.0], val_loss=[3.5, 2.5, 2.0], rate=[0.1, 0.2, 0.3]))
     assert [line.get_label() for line in axes.lines] == ["training loss", "validation loss"]
     assert [list(line.get_ydata()) for line in axes.lines] == [[3.0, 2.0, 1.0], [3.5, 2.5, 2.0]]
     assert list(axes.lines[0].get_xdata()) == [1, 2, 3]
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_yscale()) == ("epoch", "loss", "linear")
     looks = {(line.get_color(), line.get_linestyle(), line.get_marker()) for line in axes.lines}
     assert all(len({look[k] for look in looks}) == 2 for k in range(3))
+
+
+def test_accuracies_have_a_panel_of_their_own() -> None:
+    axes: Any = plot_history(history(loss=[3.0, 2.0], accuracy=[0.5, 0.75], val_accuracy=[0.25, 0.5]))
+    upper, lower = axes.figure.axes
+    assert upper is axes
+    assert [line.get_label() for line in upper.lines] == ["training loss"]
+    assert [list(line.get_ydata()) for line in lower.lines] == [[0.5, 0.75], [0.25, 0.5]]
+    assert (upper.get_xlabel(), lower.get_xlabel(), lower.get_ylabel()) == ("", "epoch", "accuracy")
+    assert upper.get_xlim() == lower.get_xlim()
+    low, high = lower.get_ylim()
+    assert low < 0.0
+    assert high > 1.0
+
+
+def test_given_axes_hold_the_losses_alone() -> None:
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots()
+    plot_history(history(loss=[3.0, 2.0], accuracy=[0.5, 0.75]), ax=axes)
+    assert figure.axes == [axes]
 
 
 def test_a_history_plots_itself() -> None:

@@ -50,12 +50,22 @@ def plot_function(
         bottom, top = axes.get_ylim()
         if math.isfinite(value) and math.isfinite(slope):
             tangent = [value + slope * (x - touch) for x in xs]
-            axes.plot(xs, tangent, color=LINE_COLOURS[1], linestyle="--", label=f"tangent, slope {slope:.4g}")
+            axes.plot(xs, tangent, color=LINE_COLOURS[1], linestyle="--", label=f"tangent, slope {_figure(slope)}")
             axes.set_ylim(bottom, top)
         axes.plot([touch], [value], color=LINE_COLOURS[1], marker="o", linestyle="none")
-        axes.set(xlabel="x", ylabel="f(x)", title=f"f({touch:.4g}) = {value:.4g}, f\u2032({touch:.4g}) = {slope:.4g}")
+        axes.set(xlabel="x", ylabel="f(x)", title=_title(touch, value, slope))
         axes.legend()
     return axes
+
+
+def _title(x: float, value: float, slope: float) -> str:
+    place = _figure(x)
+    return f"f({place}) = {_figure(value)}, f\u2032({place}) = {_figure(slope)}"
+
+
+def _figure(number: float) -> str:
+    """Return a number with a minus sign like those along the axes."""
+    return f"{number:.4g}".replace("-", "\u2212")
 
 
 def _value_and_slope(f: Callable[[Value], Any], x: float) -> tuple[float, float]:

@@ -51,7 +51,7 @@ def plot_parameters(model: Layered, of: str = "data", axes: list[Axes] | None = 
         scale = LinearSegmentedColormap.from_list("blue to orange", ["#005A8C", "#FFFFFF", "#C66900"])
         panels = axes or _panels(first, tables)
         for k, (panel, table) in enumerate(zip(panels, tables, strict=True)):
-            image = panel.imshow(table, cmap=scale, vmin=-limit, vmax=limit, aspect="auto")
+            image = panel.imshow(table, cmap=scale, vmin=-limit, vmax=limit)
             panel.set(xlabel="input (last: bias)", ylabel="neuron" if k == 0 else "", title=f"layer {k}")
             panel.grid(visible=False)
             panel.set_xticks(range(len(table[0])), [*map(str, range(len(table[0]) - 1)), "b"])
@@ -59,6 +59,8 @@ def plot_parameters(model: Layered, of: str = "data", axes: list[Axes] | None = 
             if max(len(table), len(table[0])) <= WITH_NUMBERS:
                 _write_numbers(panel, table, limit)
         panels[-1].figure.colorbar(image, ax=panels, label="weight" if of == "data" else "gradient")
+        for panel in panels:
+            panel.set_anchor("N")  # cells are squares; a layer of few neurons hangs from the top
     return panels
 
 

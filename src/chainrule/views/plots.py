@@ -27,55 +27,86 @@ Series = Mapping[str, Sequence[float]]
 
 
 def plot_history(history: Recorded | Series, ax: Axes | None = None) -> Axes:
-    """Plot the losses of a training, per epoch; return the Axes (nothing is shown).
+    """Plot the losses of a training, per epoch; return their Axes (nothing is shown).
 
-    Losses that are positive and span two decades get a logarithmic axis.
+    Losses that are positive and span two decades get a logarithmic axis. In a figure of its own the plot has
+    a second panel below where accuracies were recorded: `axes.figure.axes[1]`.
 
     Args:
         history: what `fit` returns, or a mapping like {"loss": […], "val_loss": […]}; each series
-            whose name ends in "loss" is a line, one number an epoch.
-        ax: where to draw; a new figure when it is None.
+            whose name ends in "loss" or "accuracy" is a line, one number an epoch.
+        ax: where to draw the losses; a new figure when it is None.
 
     Raises:
         ArgumentError: there is no loss in history, or it is something else.
         MissingLibraryError: matplotlib is not installed.
     """
-    series = _losses(history)
-    with styled_axes(ax) as axes:
+    losses, accuracies = _losses_and_accuracies(history)
+    with styled_axes(ax) as given:
         from matplotlib.ticker import MaxNLocator
 
-        for k, (name, losses) in enumerate(series.items()):
-            axes.plot(
-                range(1, len(losses) + 1),
-                losses,
-                label=_NAMES.get(name, name.replace("_", " ")),
-                color=LINE_COLOURS[k % len(LINE_COLOURS)],
-                linestyle=DASHES[k % len(DASHES)],
-                # A marker every so often keeps lines apart; one epoch alone would draw nothing.
-                marker=MARKERS[k % len(MARKERS)],
-                markevery=max(1, len(losses) // 10),
-                markersize=5,
-            )
-        if _spans_decades(series):
+        axes, below = _two_panels(given) if ax is None and accuracies else (given, None)
+        if below is not None:
+            _lines(below, accuracies)
+            below.set(ylabel="accuracy", ylim=(-0.05, 1.05))
+        _lines(axes, losses)
+        if _spans_decades(losses):
             axes.set_yscale("log")
-        axes.set(xlabel="epoch", ylabel="loss", title="Loss while training")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set(ylabel="loss", title="Loss while training" if below is None else "Training")
         axes.legend()
+        lowest = axes if below is None else below
+        lowest.set(xlabel="epoch")
+        lowest.xaxis.set_major_locator(MaxNLocator(integer=True))
     return axes
 
 
-_NAMES = {"loss": "training loss", "val_loss": "validation loss"}
+def _two_panels(axes: Axes) -> tuple[Axes, Axes]:
+    """Replace the one Axes of a new figure by two that share their epochs."""
+    figure = axes.figure
+    axes.remove()
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
+    return upper, lower
 
 
-def _losses(history: Recorded | Series) -> dict[str, list[float]]:
+def _lines(axes: Axes, series: Mapping[str, list[float]]) -> None:
+    for k, (name, numbers) in enumerate(series.items()):
+        axes.plot(
+            range(1, len(numbers) + 1),
+            numbers,
+            label=_NAMES.get(name, name.replace("_", " ")),
+            color=LINE_COLOURS[k % len(LINE_COLOURS)],
+            linestyle=DASHES[k % len(DASHES)],
+            # A marker every so often keeps lines apart; one epoch alone would draw nothing.
+            marker=MARKERS[k % len(MARKERS)],
+            markevery=max(1, len(numbers) // 10),
+            markersize=5,
+        )
+
+
+_NAMES = {
+    "loss": "training loss",
+    "val_loss": "validation loss",
+    "accuracy": "training accuracy",
+    "val_accuracy": "validation accuracy",
+}
+
+
+def _losses_and_accuracies(history: Recorded | Series) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
     series = history if isinstance(history, Mapping) else getattr(history, "recorded", lambda: None)()
     if series is None:
         raise ArgumentError(f"plot_history() got {type(history).__name__}: give it what fit() returned")
-    losses = {name: numbers for name, numbers in series.items() if name.endswith("loss") and len(numbers)}
+    losses, accuracies = (
+        {
+            name: [float(number) for number in series[name]]
+            for name in series
+            if name.endswith(end) and len(series[name])
+        }
+        for end in ("loss", "accuracy")
+    )
     if not losses:
         known = ", ".join(series) or "nothing"
         raise ArgumentError(f"there is no loss to plot; the history holds {known}: train first")
-    return {name: [float(number) for number in numbers] for name, numbers in losses.items()}
+    return losses, accuracies
 
 
 def _spans_decades(series: Mapping[str, list[float]]) -> bool:
