@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[2] / "src" / "chainrule"
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "files": {"errors"},
+    "console": set(),
+    "plain_json": set(),
     "_sources": set(),
     "_choose_engine": {"errors", "_sources"},
     "ops": {"errors"},
@@ -28,7 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "nn": {"errors", "files", "ops", "engine", "functions"},
     "data": {"errors"},
     "views": {"errors", "files", "ops", "graph"},
-    "training": {"errors", "files", "engine", "graph", "losses", "optim", "nn", "data"},
+    "training": {"errors", "files", "console", "plain_json", "engine", "graph", "losses", "optim", "nn", "data"},
 }
 # These stand above everything else: the command line, and the file of public names.
 TOP = {"cli", "__main__", ""}
