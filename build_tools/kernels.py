@@ -33,6 +33,7 @@ cdef extern from "Python.h":
     int PyObject_GC_IsTracked(object)
     void PyObject_GC_Del(void *)
     PyObject *_PyObject_GC_New(PyTypeObject *)
+    PyObject *PyObject_Init(PyObject *, PyTypeObject *)
     int PyObject_GenericSetAttr(object, object, object) except -1
     void Py_INCREF(object)
     void Py_DECREF(object)

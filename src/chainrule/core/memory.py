@@ -18,6 +18,7 @@ from cython.cimports.chainrule._kernels import (
     PyObject_GC_IsTracked,
     PyObject_GC_Track,
     PyObject_GC_UnTrackPointer,
+    PyObject_Init,
     PyTypeObject,
     _PyObject_GC_New,
     _type_of,
@@ -70,12 +71,29 @@ def take_node() -> Value:
 @cython.cfunc
 @cython.exceptval(check=False)
 def _allocate(kind: cython.pointer[PyTypeObject], _count: cython.Py_ssize_t) -> cython.pointer[PyObject]:
-    """Return new memory for a node, unknown to the cycle collector (the type's `tp_alloc`)."""
-    item: cython.pointer[PyObject] = _PyObject_GC_New(kind)
+    """Return memory for a node, unknown to the cycle collector (the type's `tp_alloc`)."""
+    global _kept_count
+    header: cython.Py_ssize_t = cython.sizeof(PyObject)
+    item: cython.pointer[PyObject]
+    if _kept_count and kind is _exact_type:
+        _kept_count -= 1
+        item = PyObject_Init(cython.cast(cython.pointer[PyObject], _kept[_kept_count]), kind)
+        _forget_none()
+    else:
+        item = _PyObject_GC_New(kind)
     if item is not cython.NULL:
-        header: cython.Py_ssize_t = cython.sizeof(PyObject)
         memset(cython.cast(cython.p_char, item) + header, 0, kind.tp_basicsize - header)
     return item
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _forget_none() -> cython.void:
+    """Count off the three operands of a kept node, which are None."""
+    Py_DECREF(None)
+    Py_DECREF(None)
+    Py_DECREF(None)
 
 
 @cython.cfunc
@@ -132,9 +150,7 @@ def _keep_node(item: cython.pointer[PyObject]) -> cython.void:
     global _kept_count, _freed
     _freed += 1
     if _kept_count == KEPT:
-        Py_DECREF(None)
-        Py_DECREF(None)
-        Py_DECREF(None)
+        _forget_none()
         PyObject_GC_Del(item)
         return
     cython.cast(Value, item)._waiting = 0
