@@ -76,7 +76,8 @@ f64: Any = np.float64  # its arithmetic follows IEEE 754 and never raises
 
 
 def erfc(x: float) -> float:
-    return f64(math.erfc(x))
+    y: float = f64(math.erfc(x))
+    return y
 
 
 def _power(a: float, b: float) -> tuple[float, list[float]]:
@@ -87,7 +88,8 @@ def _power(a: float, b: float) -> tuple[float, list[float]]:
 
 
 def _sigmoid(a: float) -> float:
-    return f64(1.0) / (1.0 + np.exp(-a)) if a >= 0 else np.exp(a) / (1.0 + np.exp(a))
+    y: float = f64(1.0) / (1.0 + np.exp(-a)) if a >= 0 else np.exp(a) / (1.0 + np.exp(a))
+    return y
 
 
 def _halves(a: float, b: float, wins: bool) -> list[float]:
@@ -97,7 +99,8 @@ def _halves(a: float, b: float, wins: bool) -> list[float]:
 
 
 def _phi(a: float) -> float:
-    return np.exp(-0.5 * a * a) / math.sqrt(2 * PI)
+    y: float = np.exp(-0.5 * a * a) / math.sqrt(2 * PI)
+    return y
 
 
 UNARY: dict[str, Rule] = {

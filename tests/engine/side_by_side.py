@@ -46,9 +46,7 @@ REAL: dict[str, Callable[..., Any]] = {
     "/": operator.truediv,
     "**": operator.pow,
     "sum": lambda *terms: cr.sum(list(terms)),
-    "dot": lambda *numbers: cr.dot(
-        list(numbers[: len(numbers) // 2]), numbers[len(numbers) // 2 : -1], numbers[-1]
-    ),
+    "dot": lambda *numbers: cr.dot(list(numbers[: len(numbers) // 2]), numbers[len(numbers) // 2 : -1], numbers[-1]),
     "logsumexp": lambda *terms: cr.logsumexp(list(terms)),
 }
 

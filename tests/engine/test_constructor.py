@@ -69,7 +69,7 @@ def test_anything_else_is_a_type_error_that_names_the_type(thing: Any) -> None:
 
 def test_data_is_needed() -> None:
     with pytest.raises(TypeError):
-        Value()  # type: ignore[call-arg]
+        Value()  # type: ignore[call-arg]  # wrong on purpose
 
 
 def test_positions_and_defaults_are_micrograds() -> None:
@@ -98,7 +98,7 @@ def test_a_child_that_is_no_value_is_refused_by_place_and_type() -> None:
 
 def test_children_that_are_no_iterable_are_a_type_error() -> None:
     with pytest.raises(TypeError):
-        Value(3.0, Value(1.0), "x")  # type: ignore[arg-type]
+        Value(3.0, Value(1.0), "x")
 
 
 @pytest.mark.parametrize("name", ["data", "grad"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ from chainrule.engine import is_constant, local_derivatives, op_of, topological_
 from chainrule.errors import ChainruleError, PickleError
 from tests.programs import run_python
 
+
+def through_pickle(protocol: int, thing: Any) -> Any:
+    return pickle.loads(pickle.dumps(thing, protocol))
+
+
 DEEP: dict[str, Callable[[Any], Any]] = {
     "deepcopy": copy.deepcopy,
-    **{
-        f"pickle {protocol}": lambda thing, protocol=protocol: pickle.loads(pickle.dumps(thing, protocol))
-        for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
-    },
+    **{f"pickle {protocol}": partial(through_pickle, protocol) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)},
 }
 
 
@@ -207,7 +210,7 @@ def test_an_attribute_may_lead_back_to_the_graph() -> None:
 
 
 def test_a_model_in_a_dictionary() -> None:
-    model = {"w": [Value(0.1 * i) for i in range(5)], "b": Value(0.0)}
+    model: dict[str, Any] = {"w": [Value(0.1 * i) for i in range(5)], "b": Value(0.0)}
     twin = copy.deepcopy(model)
     cr.dot(twin["w"], [1.0] * 5, twin["b"]).backward()
     assert [w.grad for w in twin["w"]] == [1.0] * 5

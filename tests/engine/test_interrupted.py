@@ -54,7 +54,7 @@ def test_after_an_error_another_graph_over_the_same_nodes_is_right() -> None:
     (loss * 2.0).backward()
     expected = [leaf.grad for leaf in leaves]
     fuse.append(1)
-    with pytest.raises(ValueError, match="^$"):
+    with pytest.raises(ValueError, match=r"^$"):
         loss.backward()
     for leaf in leaves:
         leaf.grad = 0.0

@@ -59,11 +59,11 @@ def test_comparisons_with_a_scalar(compare: Callable[[Any, Any], Any], scalar: A
 
 
 def test_in_place_on_a_scalar() -> None:
-    total = np.float64(0.0)
+    total: Any = np.float64(0.0)
     for v in [Value(1.0), Value(2.0)]:
         total += v
     assert type(total) is Value
-    assert total.data == 3.0  # type: ignore[attr-defined]  # it has become a Value
+    assert total.data == 3.0
 
 
 @pytest.mark.parametrize("name", ARITHMETIC)

@@ -27,10 +27,10 @@ OPS: list[tuple[Callable[[Value, Value], Value], str]] = [
     (cr.atan2, "atan2"),
     (cr.hypot, "hypot"),
 ]
-METHODS = (
-    "exp log log1p expm1 sqrt tanh sinh cosh sin cos tan asin acos atan erf relu leaky_relu sigmoid softplus "
-    "silu gelu"
-).split()
+METHODS = [
+    *("exp", "log", "log1p", "expm1", "sqrt", "tanh", "sinh", "cosh", "sin", "cos", "tan", "asin", "acos", "atan"),
+    *("erf", "relu", "leaky_relu", "sigmoid", "softplus", "silu", "gelu"),
+]
 SYMBOLS = {"relu": "ReLU"}
 
 

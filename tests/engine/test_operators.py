@@ -57,7 +57,7 @@ def test_operators_without_a_derivative_are_type_errors(op: Callable[[Any, Any],
 
 def test_a_power_has_no_modulus() -> None:
     with pytest.raises(TypeError):
-        pow(Value(2.0), 2, 5)  # type: ignore[call-overload]  # wrong on purpose
+        pow(Value(2.0), 2, 5)
 
 
 def test_ieee_numbers_never_raise() -> None:
@@ -116,14 +116,15 @@ def test_values_are_ordered_by_data() -> None:
     assert [v.data for v in sorted(values)] == [-1.0, 2.0, 3.0]
     assert max(values) is values[0]
     assert min(values) is values[1]
-    assert max(values).data == max([*values, -5]).data  # type: ignore[type-var]  # mixed with a number
+    mixed: list[Any] = [*values, -5]
+    assert max(mixed) is values[0]
+    assert min(mixed) == -5
 
 
 def test_equality_and_hash_are_identity() -> None:
     a, same = Value(1.0), Value(1.0)
     assert a == a
     assert a != same
-    assert not a == 1.0
     assert a != 1.0
     assert a != "a"
     assert len({a, same, a}) == 2
@@ -134,7 +135,6 @@ def test_equality_and_hash_are_identity() -> None:
     a.data = 5.0
     a.label = "a"
     assert hash(a) == before
-    assert Value(math.nan) != math.nan
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,8 @@ def test_pythons_sum() -> None:
     total.backward()
     assert [v.grad for v in values] == [1.0, 1.0, 1.0]
     assert sum(values, Value(1.0)).data == 7.5
-    assert sum([Value(1.0), 2, 3.0]) > 5.9
+    mixed: list[Any] = [Value(1.0), 2, 3.0]
+    assert sum(mixed).data == 6.0
     assert math.fsum(values) == 6.5
 
 

@@ -51,7 +51,7 @@ class WrongValue(SideBySide):
 class Unordered(Naive):
     """Gives shares in the order of discovery, before all users of a node have given theirs."""
 
-    def order(self, seen: list[Naive] | None = None) -> list[Naive]:
+    def order(self, _seen: list[Naive] | None = None) -> list[Naive]:
         found: list[Naive] = [self]
         for node in found:
             found += [each for each in node.operands if not any(each is other for other in found)]
