@@ -31,19 +31,64 @@ def parameter_names(model: Any, wanted: Set[int]) -> dict[int, str]:
     return {id(value): name for name, value in model.named_parameters() if id(value) in wanted}
 
 
-def groups_of(part: Excerpt, parameters: Mapping[int, str]) -> tuple[tuple[Group, ...], dict[int, str]]:
+def groups_of(part: Excerpt, parameters: Mapping[int, str], model: Any) -> tuple[tuple[Group, ...], dict[int, str]]:
     """Return the groups in a graph, outer before inner, and the path of each node that is in one, by `id`."""
-    group_of = {key: module_path(name) for key, name in parameters.items()}
-    group_of = {key: path for key, path in group_of.items() if path}
+    grouping = _Grouping(parameters, model)
     for node, operands in zip(part.nodes, part.operands, strict=True):
         if operands:
-            path = _group(node, operands, group_of, parameters)
-            if path:
-                group_of[id(node)] = path
+            grouping.add(node, operands)
     found: dict[str, Group] = {}
-    for path in dict.fromkeys(group_of[id(node)] for node in part.nodes if id(node) in group_of):
+    for path in dict.fromkeys(grouping.path[id(node)] for node in part.nodes if id(node) in grouping.path):
         _add(path, found)
-    return tuple(sorted(found.values(), key=lambda group: _in_order(group.path))), group_of
+    return tuple(sorted(found.values(), key=lambda group: _in_order(group.path))), grouping.path
+
+
+class _Grouping:
+    """Finds the path of the group that each node belongs to."""
+
+    def __init__(self, parameters: Mapping[int, str], model: Any) -> None:
+        self.parameters = parameters
+        self.model = model
+        paths = {key: module_path(name) for key, name in parameters.items()}
+        self.path = {key: path for key, path in paths.items() if path}
+        self.activations: dict[str, frozenset[str]] = {}
+
+    def add(self, node: Value, operands: tuple[Value, ...]) -> None:
+        """Put a node into the group of the parameters it takes, of the sum it extends or is applied to."""
+        direct = [self.path.get(id(operand), "") for operand in operands if id(operand) in self.parameters]
+        if direct:
+            path = _common(direct)
+        else:
+            paths = {self.path.get(id(operand), "") for operand in operands}
+            path = paths.pop() if len(paths) == 1 else ""
+            path = path if path and self._continues(node, operands, path) else ""
+        if path:
+            self.path[id(node)] = path
+
+    def _continues(self, node: Value, operands: tuple[Value, ...], path: str) -> bool:
+        """Tell whether a node made only from nodes of a group is still part of it."""
+        row, inner = op_of(node), op_of(operands[0])
+        if row is None or inner is None:
+            return False
+        if path not in self.activations:
+            self.activations[path] = _activations(self.model, path)
+        applied = self.activations[path]
+        return (row.name in applied and inner.name not in applied) or (row.name in SUMS and len(operands) > 1)
+
+
+def _activations(model: Any, path: str) -> frozenset[str]:
+    """Return what the module at a path may apply to its sum: a Neuron knows, any other may apply any."""
+    module = model
+    for name in path.split("."):
+        attributes = module if isinstance(module, dict) else getattr(module, "__dict__", {})
+        if isinstance(module, (list, tuple)) and name.isdecimal() and int(name) < len(module):
+            module = module[int(name)]
+        else:
+            module = attributes.get(name)
+    known = getattr(module, "__dict__", {})
+    if "activation" in known and "nonlin" in known:
+        return frozenset({str(known["activation"])} if known["nonlin"] else ())
+    return ACTIVATIONS
 
 
 def module_path(parameter: str) -> str:
@@ -52,19 +97,6 @@ def module_path(parameter: str) -> str:
     while names and names[-1].isdecimal():
         names.pop()
     return ".".join(names[:-1])
-
-
-def _group(node: Value, operands: tuple[Value, ...], group_of: Mapping[int, str], parameters: Mapping[int, str]) -> str:
-    """Return the group of a node: that of the parameters it takes, of the sum it extends or is applied to."""
-    direct = [group_of.get(id(operand), "") for operand in operands if id(operand) in parameters]
-    if direct:
-        return _common(direct)
-    row = op_of(node)
-    name = "" if row is None else row.name
-    paths = {group_of.get(id(operand), "") for operand in operands}
-    activation = name in ACTIVATIONS and (inner := op_of(operands[0])) is not None and inner.name not in ACTIVATIONS
-    continued = name in SUMS and len(operands) > 1
-    return paths.pop() if len(paths) == 1 and (activation or continued) else ""
 
 
 def _common(paths: list[str]) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from types import FrameType, FunctionType, ModuleType
 from typing import Any, TypeAlias
 
 from chainrule.graph import Excerpt, Value, is_constant, is_leaf, op_of
 from chainrule.views.formulas import formula
+from chainrule.views.groups import parameter_names
 from chainrule.views.numbers import number_text
 from chainrule.views.picture import legible
 
@@ -55,7 +56,7 @@ def variables(scope: Scope, wanted: Set[int]) -> Found:
     name with the fewest levels wins, then the first. A Module names its parameters as `named_parameters()` does.
     """
     found = Found()
-    models = []
+    models: dict[int, tuple[str, Any]] = {}
     budget = MOST_LOOKED_AT
     level = [(name, thing) for names in scope for name, thing in list(names.items()) if not name.startswith("_")]
     for depth in range(3):
@@ -63,29 +64,25 @@ def variables(scope: Scope, wanted: Set[int]) -> Found:
         for name, thing in level[:budget]:
             if id(thing) in wanted and isinstance(thing, Value):
                 found.names.setdefault(id(thing), name)
-            elif depth == 0 and _is_module(thing) and thing not in models:
-                models.append(thing)
+            elif depth == 0 and _is_module(thing):
+                models.setdefault(id(thing), (name, thing))
             elif depth < 2 and len(inner) < budget:
                 inner += _inside(name, thing)
         budget -= len(level)
         level = inner
         if budget <= 0:
             break
-    named = [(model, dict(_parameters(model, wanted))) for model in models]
-    used = [(model, names) for model, names in named if names]
+    used = [(name, model, parameter_names(model, wanted)) for name, model in models.values()]
+    used = [each for each in used if each[2]]
+    for name, _, parameters in used:
+        found.names.update({key: f"{name}.{parameter}" for key, parameter in parameters.items()})
     if len(used) == 1:
-        found.model = used[0][0]
+        found.model = used[0][1]
     return found
 
 
 def _is_module(thing: object) -> bool:
     return any(kind.__module__.startswith("chainrule.nn") and kind.__name__ == "Module" for kind in type(thing).__mro__)
-
-
-def _parameters(model: Any, wanted: Set[int]) -> Iterator[tuple[int, str]]:
-    for name, value in model.named_parameters():
-        if id(value) in wanted:
-            yield id(value), name
 
 
 def _inside(name: str, thing: object) -> Iterable[tuple[str, object]]:
@@ -140,9 +137,9 @@ def names_of(
 
 def _different(name: str, taken: dict[str, int]) -> str:
     """Return the name, with a number where it is taken: `x`, `x#2`, `x#3`."""
-    count = taken.get(name, 0) + 1
-    taken[name] = count
-    if count == 1:
-        return name
-    numbered = f"{name}#{count}"
-    return numbered if numbered not in taken else _different(name, taken)
+    different = name
+    while different in taken:
+        taken[name] += 1
+        different = f"{name}#{taken[name]}"
+    taken[different] = 1
+    return different

@@ -173,9 +173,10 @@ def trace_of_part(part: Excerpt, model: Any = None, scope: Scope = ()) -> Trace:
     root = part.nodes[-1]
     wanted = {id(node) for node in part.nodes}
     found = variables(scope, wanted)
-    parameters = parameter_names(found.model if model is None else model, wanted)
+    model = found.model if model is None else model
+    parameters = parameter_names(model, wanted)
     known = {**found.names, **parameters}
-    groups, group_of = groups_of(part, parameters)
+    groups, group_of = groups_of(part, parameters, model)
     names = names_of(part, known, group_of)
     place = {id(node): index for index, node in enumerate(part.nodes)}
     # A gradient of exactly 0 at the root means that nothing has been computed: backward() sets it to 1 there,
