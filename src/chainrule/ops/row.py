@@ -156,12 +156,21 @@ def real_number(x: object, where: str) -> float:
         if number is None:
             kind = type(x).__name__
             raise NumberError(
-                f"{where} needs a real number, but was given {_excerpt(x)} of type '{kind}'; convert it to float first"
+                f"{where} needs a real number, but was given {_excerpt(x)} of type '{kind}'; {_advice(x)}"
             )
     try:
         return float(number)
     except OverflowError:
         return float("inf") if number > 0 else -float("inf")
+
+
+def _advice(x: object) -> str:
+    """Return what to do with something that is no real number."""
+    if hasattr(x, "__chainrule_apply__"):
+        return "take its .data, or detach() it"
+    if hasattr(x, "__len__") and not isinstance(x, (str, bytes)):
+        return "take its elements one by one"
+    return "take its real part" if isinstance(x, complex) else "convert it to float first"
 
 
 def _real_or_none(x: object) -> Any:
