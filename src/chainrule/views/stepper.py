@@ -1,0 +1,166 @@
+"""The Stepper: a graph as one self-contained page in which a person plays both passes, asks, and changes numbers.
+
+The page's own code lies in `stepper/`, a story in each file; they are put behind one another in `SCRIPTS`' order,
+with the op table as JavaScript between them. Nothing is fetched from anywhere, and a policy in the page forbids it.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from chainrule.files import PathLike, write_whole
+from chainrule.graph import Value, excerpt, require_value
+from chainrule.ops import TABLE
+from chainrule.views.javascript import op_table_text
+from chainrule.views.names import Scope, callers_scope
+from chainrule.views.numbers import number_text
+from chainrule.views.svg import escape
+from chainrule.views.trace import LIMIT, Trace, trace_of
+
+FOLDER = Path(__file__).with_name("stepper")
+SCRIPTS = (
+    "dom",
+    "ieee",
+    "reductions",
+    "graph",
+    "words",
+    "tree",
+    "terms",
+    "layers",
+    "plan",
+    "scene",
+    "panel",
+    "table",
+    "search",
+    "quiz",
+    "controls",
+    "main",
+)
+LONGEST_TITLE = 60
+# How large a graph a page holds as a whole, and how many connections are followed in a larger one.
+MOST_NODES, MOST_CONNECTIONS = 20_000, 250_000
+
+
+def to_html(root: Value, path: PathLike | None = None, model: Any = None) -> str:
+    """Return the Stepper's page for the graph that ends in `root`, and write it to `path` if one is given.
+
+    It opens at the end of what has been computed, forward, or forward and backward, and plays both.
+    Of a graph with more than about 20,000 nodes it shows the part nearest to `root`, and says so.
+
+    Args:
+        root: where the graph ends.
+        path: the file to write; it is replaced as a whole or not at all.
+        model: the Module whose parameters name nodes and whose neurons and layers group them; where there is
+            just one among the caller's variables, that one is found.
+
+    Raises:
+        NumberError: root is not a Value.
+        WriteError: the file cannot be written.
+    """
+    require_value(root, "to_html")
+    page = page_text(page_trace(root, model, callers_scope()))
+    if path is not None:
+        write_whole(path, page.encode())
+    return page
+
+
+def show(root: Value, model: Any = None) -> Path:
+    """Open the Stepper for the graph that ends in `root` in the web browser; return the page's file.
+
+    Raises:
+        NumberError: root is not a Value.
+    """
+    require_value(root, "show")
+    return show_page(page_text(page_trace(root, model, callers_scope())))
+
+
+def show_page(page: str, path: Path | None = None) -> Path:
+    """Write a page, to a new temporary file unless there is a path, and open it in the web browser."""
+    import tempfile
+    import webbrowser
+
+    if path is None:
+        path = Path(tempfile.mkdtemp(prefix="chainrule-")) / "stepper.html"
+    write_whole(path, page.encode())
+    webbrowser.open(path.resolve().as_uri())
+    return path
+
+
+def page_trace(root: Value, model: Any, scope: Scope) -> Trace:
+    """Return the trace for a page: of the whole graph, if its nodes are few, however many their connections."""
+    whole = len(excerpt(root, MOST_CONNECTIONS).nodes) <= MOST_NODES
+    return trace_of(root, model, scope, limit=MOST_CONNECTIONS if whole else LIMIT)
+
+
+def page_text(trace: Trace) -> str:
+    """Return the page of a trace; equal traces give equal pages."""
+    style, script = _style(), _script(trace)
+    root = trace.nodes[trace.root]
+    name = root.name if len(root.name) <= LONGEST_TITLE else root.name[: LONGEST_TITLE - 1] + "…"
+    return Template((FOLDER / "page.html").read_text(encoding="utf-8")).substitute(
+        policy=f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'",
+        title=escape(f"{name}: the chain rule, step by step"),
+        name=escape(name),
+        about=escape(_about(trace)),
+        graph=escape(f"The graph of {name}, {len(trace.nodes)} nodes"),
+        truncated=_truncated(trace),
+        style=style,
+        script=script,
+        trace=json_in_script(trace.to_json()),
+    )
+
+
+def json_in_script(data: Any) -> str:
+    """Return JSON that may stand inside a `<script>`: nothing in it can end the element or begin a comment."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    # Half of a pair of surrogates, which a Python string may hold, has no UTF-8.
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _script(trace: Trace) -> str:
+    used = {node.op: TABLE[node.op] for node in trace.nodes if node.op in TABLE}
+    rules = {
+        name: {"formula": row.formula, "slopes": row.slopes, "arity": row.arity} for name, row in sorted(used.items())
+    }
+    return f'"use strict";\n(() => {{\nconst RULES = {json_in_script(rules)};\n{op_table_text()}{_own_script()}}})();\n'
+
+
+@cache
+def _own_script() -> str:
+    return "\n".join((FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
+
+
+@cache
+def _style() -> str:
+    return (FOLDER / "page.css").read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """Return what a content security policy calls a script or style by."""
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+def _about(trace: Trace) -> str:
+    count = len(trace.nodes)
+    nodes = f"{count:,} node{'' if count == 1 else 's'}"
+    done = "forward and backward computed" if trace.backward else "forward computed, backward() not yet"
+    return f"= {number_text(trace.nodes[trace.root].data).replace('-', '−')} · {nodes} · {done}"
+
+
+def _truncated(trace: Trace) -> str:
+    if trace.left_out is None:
+        return ""
+    least = "more than " if trace.left_out > 100_000 else ""
+    return (
+        f'<p class="notice">This is the part of the graph nearest to its root: {least}{trace.left_out:,} nodes '
+        "are left out. A gradient here lacks what would come back through those.</p>"
+    )
