@@ -75,6 +75,10 @@ def density(a: Real) -> Real:
     return mp.exp(-a * a / 2) / mp.sqrt(2 * mp.pi)
 
 
+def bell(a: Real, b: Real, c: Real) -> Real:
+    return mp.exp(c - b * a * a)
+
+
 def normal_cdf(a: Real) -> Real:
     # mpmath's own overflows far out, where this is 0 or 1 to every digit that a float could have
     return mp.ncdf(a) if abs(a) < 1000 else mp.mpf(1 if a > 0 else 0)
@@ -140,9 +144,9 @@ def larger_share(a: Real, b: Real) -> Real:
 
 
 BELLS = [
-    (sign * x, b) for b in (0.25, 0.5, 1.0, 2.0, 4.0) for sign in (1.0, -1.0)
-    for x in (0.0, 5e-324, 1e-300, 1e-160, 1e-8, 0.1, 1 / 3, 0.7, 1.1, 2.3, 4.7, 9.9, 13.3, 18.61, 19.3,
-              21.9, 26.7, 27.29, 31.1, 37.7, 38.58, 46.3, 52.1, 54.4, 54.6, 63.99, 64.01, 1e10, 1e200)
+    (sign * x, b, c) for b in (0.25, 0.5, 1.0, 2.0, 4.0) for c in (0.0, 32.0, -3.0) for sign in (1.0, -1.0)
+    for x in (0.0, 5e-324, 1e-300, 1e-160, 1e-8, 0.1, 1 / 3, 0.7, 1.1, 2.3, 4.7, 9.9, 13.3, 18.61, 19.3, 21.9, 26.7,
+              27.29, 31.1, 37.7, 38.1, 38.58, 38.9, 46.3, 52.1, 54.4, 54.6, 63.99, 64.01, 1e10, 1e200, 1e308)
 ]  # fmt: skip
 
 DIFFERENCES = [
@@ -184,9 +188,7 @@ REFERENCES: dict[str, Reference] = {
     "hypot": Reference(mp.hypot, lambda a, b: (a / mp.hypot(a, b), b / mp.hypot(a, b))),
     "erf": Reference(mp.erf, lambda a: (2 / mp.sqrt(mp.pi) * mp.exp(-a * a),)),
     "bell": Reference(
-        lambda a, b: mp.exp(-b * a * a),
-        lambda a, b: (-2 * a * b * mp.exp(-b * a * a), -a * a * mp.exp(-b * a * a)),
-        operands=BELLS,
+        bell, lambda a, b, c: (-2 * a * b * bell(a, b, c), -a * a * bell(a, b, c), bell(a, b, c)), operands=BELLS
     ),
     "normal_cdf": Reference(normal_cdf, lambda a: (density(a),)),
     "relu": Reference(lambda a: max(a, mp.mpf(0)), lambda a: (1 if a > 0 else 0,)),

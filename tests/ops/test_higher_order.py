@@ -68,13 +68,23 @@ def test_unary(row: Op) -> None:
 @pytest.mark.parametrize("row", BINARY, ids=lambda row: row.name)
 def test_binary(row: Op) -> None:
     orders = [order for order in itertools.product(range(4), repeat=2) if 1 <= sum(order) <= 3]
-    for operands in PAIRS if row.name != "bell" else ((0.7, 0.5), (-3.0, 1.0), (30.0, 0.25), (0.0, 0.5)):
+    for operands in PAIRS:
         true = truths(row, operands, orders)
         scale = sum(abs(each) for each in true.values())
         for order in orders:
             inputs = [Value(x) for x in operands]
             got = mixed(node_of(row, inputs), inputs, order)
             assert close(got, true[order], scale), f"{row.name}, {order} at {operands}: {got}, {true[order]}"
+
+
+@pytest.mark.parametrize("operands", [(0.7, 0.5, 0.0), (-3.0, 1.0, 0.0), (30.0, 0.25, 32.0), (0.0, 0.5, 0.0)])
+def test_bell(operands: tuple[float, ...]) -> None:
+    orders = [order for order in itertools.product(range(4), repeat=3) if 1 <= sum(order) <= 3]
+    true = truths(TABLE["bell"], operands, orders)
+    scale = sum(abs(each) for each in true.values())
+    for order in orders:
+        inputs = [Value(x) for x in operands]
+        assert close(mixed(node_of(TABLE["bell"], inputs), inputs, order), true[order], scale), order
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])

@@ -12,6 +12,7 @@ from chainrule.ops.transcendental import (
     sigmoid,
 )
 
+E_TO_MINUS_32_OVER_SQRT_2_PI = 5.052271083536892e-15
 LEAK = 0.01  # PyTorch's default negative_slope
 
 
@@ -75,12 +76,19 @@ def gelu(a: Operand) -> Operand:
         # Φ(a) leaves the normal floats before a·Φ(a) does: its asymptotic series (Abramowitz and Stegun
         # 26.2.12), whose first term left out is below 2⁻⁵³ here
         u = ieee.divide(1.0, a * a)
-        series = 1.0 - u * (1.0 - 3.0 * u * (1.0 - 5.0 * u * (1.0 - 7.0 * u * (1.0 - 9.0 * u * (1.0 - 11.0 * u)))))
-        return -(bell(a, 0.5) * (ONE_OVER_SQRT_2_PI * series))
+        beyond = u * (1.0 - 3.0 * u * (1.0 - 5.0 * u * (1.0 - 7.0 * u * (1.0 - 9.0 * u * (1.0 - 11.0 * u)))))
+        first = ONE_OVER_SQRT_2_PI * bell(a, 0.5, 0.0)
+        return first * beyond - first
     return a * normal_cdf(a)
 
 
 @gelu.derivative
 def gelu_da(a: Operand, y: Operand) -> Operand:
-    # a·φ(a) takes the bell in two halves where φ(a) leaves the normal floats and a·φ(a) does not yet
-    return normal_cdf(a) + ONE_OVER_SQRT_2_PI * pick(abs(a) > 37.0, a * bell(a, 0.25) * bell(a, 0.25), a * bell(a, 0.5))
+    # φ(a) leaves the normal floats before a·φ(a) does, so there it is lifted by e³²; far out its 0 is made from
+    # a alone, or the inf of a·a would meet it in higher derivatives
+    lifted = a * bell(a, 0.5, 32.0) * E_TO_MINUS_32_OVER_SQRT_2_PI
+    return normal_cdf(a) + pick(
+        abs(a) > 37.0,
+        pick(abs(a) > 64.0, a * 0.0, lifted),
+        ONE_OVER_SQRT_2_PI * (a * bell(a, 0.5, 0.0)),
+    )

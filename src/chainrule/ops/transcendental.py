@@ -10,6 +10,7 @@ ONE_OVER_SQRT_2_HIGH = 0.7071067811865476
 ONE_OVER_SQRT_2_LOW = -4.833646656726457e-17  # what the double above lacks of 1/√2
 ONE_OVER_SQRT_2_PI = 0.3989422804014327
 TWO_OVER_SQRT_PI = 1.1283791670955126
+E_TO_MINUS_32 = 1.2664165549094176e-14
 BIG = 3.273390607896142e150  # 2⁵⁰⁰: scaling by it is exact
 SMALL = 1e-290  # lengths below it, or halves of them, may be subnormal
 LARGE = 1e300  # lengths of this size may overflow
@@ -202,31 +203,40 @@ def hypot_db(a: Operand, b: Operand, y: Operand) -> Operand:
 # The bell curve and its integrals
 
 
-@op(arity=2, formula="e^(−b·a²)", slopes=("−2·a·b·y", "−a²·y"), public=False)
-def bell(a: Operand, b: Operand) -> Operand:
-    """exp(−b·a²) for b a power of 2, with every digit of a² (its rounding alone costs b·a²/2 ulp)."""
-    if b * a * a > 800.0:  # 0 in floats, and the split below would overflow further out
+@op(arity=3, formula="e^(c − b·a²)", slopes=("−2·a·b·y", "−a²·y", "y"), public=False)
+def bell(a: Operand, b: Operand, c: Operand) -> Operand:
+    """exp(c − b·a²), b a power of 2 and c whole, with every digit of b·a² (its rounding alone costs b·a²/2 ulp)."""
+    if b * a * a - c > 800.0:  # 0 in floats, and the split below would overflow further out
         return 0.0
     big = a * SPLITTER
     high = big - (big - a)
     low = a - high
     square = a * a
     lost = ((high * high - square) + 2.0 * high * low) + low * low
-    whole = ieee.exp(-b * square)
-    return whole - whole * (b * lost)
+    # the exponent and what its own subtraction rounds away (Knuth's TwoSum)
+    exponent = c - b * square
+    taken = exponent - c
+    lost = b * lost - ((c - (exponent - taken)) - (b * square + taken))
+    whole = ieee.exp(exponent)
+    return whole - whole * lost
 
 
 @bell.derivative
-def bell_da(a: Operand, b: Operand, y: Operand) -> Operand:
-    # in two halves where y has lost digits that a·y shows again
-    half = bell(a, 0.5 * b)
-    return pick(abs(y) < SMALL, -2.0 * b * (a * half) * half, -2.0 * b * a * y)
+def bell_da(a: Operand, b: Operand, c: Operand, y: Operand) -> Operand:
+    # lifted by e³² where y has lost digits that a·y shows again
+    lifted = a * bell(a, b, c + 32.0) * E_TO_MINUS_32
+    return -2.0 * b * pick(abs(y) < SMALL, lifted, a * y)
 
 
 @bell.derivative
-def bell_db(a: Operand, b: Operand, y: Operand) -> Operand:
-    half = bell(a, 0.5 * b)
-    return pick(abs(y) < SMALL, -(a * half) * (a * half), -(a * a * y))
+def bell_db(a: Operand, b: Operand, c: Operand, y: Operand) -> Operand:
+    lifted = a * (a * bell(a, b, c + 32.0)) * E_TO_MINUS_32
+    return -pick(abs(y) < SMALL, lifted, a * (a * y))
+
+
+@bell.derivative
+def bell_dc(a: Operand, b: Operand, c: Operand, y: Operand) -> Operand:
+    return y
 
 
 @op(formula="2/√π · ∫₀ᵃ e^(−t²) dt", slopes=("2/√π · e^(−a²)",))
@@ -237,7 +247,7 @@ def erf(a: Operand) -> Operand:
 
 @erf.derivative
 def erf_da(a: Operand, y: Operand) -> Operand:
-    return TWO_OVER_SQRT_PI * bell(a, 1.0)
+    return TWO_OVER_SQRT_PI * bell(a, 1.0, 0.0)
 
 
 @op(formula="½ · (1 + erf(a/√2))", slopes=("e^(−a²/2) / √(2π)",), public=False)
@@ -255,9 +265,9 @@ def normal_cdf(a: Operand) -> Operand:
     root_low = ONE_OVER_SQRT_2_HIGH - root_high
     lost = ((high * root_high - z) + high * root_low + low * root_high) + low * root_low
     lost = lost - a * ONE_OVER_SQRT_2_LOW
-    return 0.5 * (ieee.erfc(z) - TWO_OVER_SQRT_PI * bell(z, 1.0) * lost)
+    return 0.5 * (ieee.erfc(z) - TWO_OVER_SQRT_PI * bell(z, 1.0, 0.0) * lost)
 
 
 @normal_cdf.derivative
 def normal_cdf_da(a: Operand, y: Operand) -> Operand:
-    return ONE_OVER_SQRT_2_PI * bell(a, 0.5)
+    return ONE_OVER_SQRT_2_PI * bell(a, 0.5, 0.0)
