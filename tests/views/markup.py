@@ -13,12 +13,13 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 class Reader(HTMLParser):
-    """Collects the tags, the attributes of the last image, the rows of the tables, and the words outside of these."""
+    """Collects tags, the attributes of the last image and the last frame, the tables' rows, and the words elsewhere."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.tags: set[str] = set()
         self.image: dict[str, str | None] = {}
+        self.frame: dict[str, str | None] = {}
         self.rows: list[list[str]] = []
         self.words = ""
         self._in_cell = False
@@ -29,6 +30,8 @@ class Reader(HTMLParser):
         self.tags.add(tag)
         if tag == "img":
             self.image = dict(attrs)
+        elif tag == "iframe":
+            self.frame = dict(attrs)
         elif tag == "tr":
             self.rows.append([])
         elif tag in {"td", "th"}:

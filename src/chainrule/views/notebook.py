@@ -1,7 +1,7 @@
-"""How a Value shows itself in a notebook: a picture with a text alternative, and a small table.
+"""How a Value shows itself in a notebook: a picture with a text alternative, a small table, and the Stepper.
 
 An untrusted notebook removes scripts, styles, frames and SVG elements. What stays is what everything
-here is made of: an image with its data in its address, `details`, and tables.
+else here is made of: an image with its data in its address, `details`, and tables.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from chainrule.graph import Value, excerpt
 from chainrule.views.formulas import formula
-from chainrule.views.names import callers_scope
+from chainrule.views.names import Scope, callers_scope
 from chainrule.views.page import page_of
 from chainrule.views.picture import LONGEST_TEXT, count_text, legible, picture_of
 from chainrule.views.svg import escape, svg_of
@@ -20,6 +20,8 @@ from chainrule.views.trace import Node, trace_of_part
 # What a notebook's cell holds readably; `draw_dot` draws more.
 CONNECTIONS = 60
 ROWS = 20
+# A graph of more nodes has no Stepper in its cell: each node adds some 300 bytes to the notebook's file.
+STEPPER_NODES = 300
 # A repr beyond this many characters is cut: a network's can have a name for every neuron.
 LONGEST_REPR = 10_000
 
@@ -28,13 +30,35 @@ def value_html(value: Value) -> str:
     """Return the picture of what `value` depends on, with a table of the numbers; both bounded."""
     part = excerpt(value, CONNECTIONS)
     picture = picture_of(part)
-    trace = trace_of_part(part, scope=callers_scope())
+    scope = callers_scope()
+    trace = trace_of_part(part, scope=scope)
     rows = [_row(node, trace.nodes, backward=trace.backward) for node in trace.nodes[: -ROWS - 1 : -1]]
     hidden = max(len(trace.nodes) - ROWS, 0) + part.left_out
     table = table_html(["name", "made by", "data", "grad"], rows)
     note = f"<p>{count_text(hidden)} more values are not in this table.</p>" if hidden else ""
-    return image_html(svg_of(page_of(picture, "LR")).encode(), picture.title) + details_html(
-        "The numbers as a table", table + note
+    return (
+        image_html(svg_of(page_of(picture, "LR")).encode(), picture.title)
+        + details_html("The numbers as a table", table + note)
+        + _stepper(value, scope)
+    )
+
+
+def _stepper(value: Value, scope: Scope) -> str:
+    """Return the Stepper in a frame that may run scripts and nothing else; empty without a graph, or for a large one.
+
+    The words stand where a frame would be, when a notebook that is not trusted has removed it.
+    """
+    part = excerpt(value, 4 * STEPPER_NODES)
+    if not value._prev or any(part.missing) or len(part.nodes) > STEPPER_NODES:
+        return ""
+    from chainrule.views.stepper import page_text
+
+    page = page_text(trace_of_part(part, scope=scope))
+    return details_html(
+        "Step through it",
+        f'<iframe sandbox="allow-scripts" loading="lazy" title="The Stepper" srcdoc="{escape(page)}"'
+        ' style="width: 100%; height: 680px; border: 0">'
+        "It needs a trusted notebook (in JupyterLab: Trust Notebook), or chainrule.show(value).</iframe>",
     )
 
 

@@ -14,7 +14,7 @@ Table = Sequence[Sequence[float]]
 MOST_WEIGHTS = 1_000
 MOST_SIDE = 64
 # Up to this many inputs and neurons the cells hold their numbers.
-WITH_NUMBERS = 8
+WITH_NUMBERS = 9
 
 # From white outwards; beyond the fourth shade a number is written in white.
 ORANGE = ("#FFFFFF", "#FBEBD9", "#F5D2AE", "#ECB47C", "#DE9145", "#C66900")
