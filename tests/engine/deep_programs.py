@@ -233,7 +233,7 @@ def build_and_drop_closures(n: int) -> None:
 
 
 def build_and_keep(n: int) -> None:
-    """A planted leak: every tenth graph is kept."""
+    """A planted leak: every third graph is kept."""
     kept: list[Value] = []
     loop(n, lambda a, b: (a * b + a).tanh() * 0.5 + cr.dot([a, b], [b, 2.0], a), 9, kept)
 
@@ -248,7 +248,7 @@ def loop(n: int, make: Callable[[Value, Value], Value], nodes: int, kept: list[V
             root = make(root, b)
         root.backward()
         a.grad = b.grad = 0.0
-        if kept is not None and step % 10 == 0:
+        if kept is not None and step % 3 == 0:
             kept.append(root)
         if step == steps // 4:
             gc.collect()

@@ -27,22 +27,23 @@ def test_size_with_the_collectors_header() -> None:
     assert sys.getsizeof(Value(1.0) * 2.0) <= 96
 
 
-# A node that leaked would show with a hundred bytes; what a process gets and gives back by itself is far less.
-LEAK = 4_000_000
+# Bytes. If every node leaked it would be 200 MB; what the engine keeps for later nodes and what waits for the
+# cycle collector is far less, and does not grow with the number of nodes.
+LEAK = 24_000_000
 
 
 @linux
 @pytest.mark.parametrize("name", ["build_and_drop", "build_and_drop_closures"])
 def test_built_and_dropped_graphs_leave_memory_where_it_was(name: str) -> None:
-    nodes = (2_000_000 if name == "build_and_drop" else 400_000) if compiled else 200_000
+    nodes = (2_000_000 if name == "build_and_drop" else 1_000_000) if compiled else 300_000
     growth = int(run_deep(name, nodes * FACTOR)[0])
     assert growth < LEAK
 
 
 @linux
 def test_a_leak_would_be_noticed() -> None:
-    """The checker itself: one graph in ten kept is above the limit."""
-    assert int(run_deep("build_and_keep", 2_000_000 if compiled else 400_000)[0]) > LEAK
+    """The checker itself: one graph in three kept is above the limit."""
+    assert int(run_deep("build_and_keep", 2_000_000 if compiled else 800_000)[0]) > LEAK
 
 
 @linux

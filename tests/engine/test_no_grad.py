@@ -91,7 +91,7 @@ def test_one_object_may_be_used_again_and_nested() -> None:
 
 
 def test_as_a_decorator() -> None:
-    @cr.no_grad()  # type: ignore[untyped-decorator]
+    @cr.no_grad()
     def predict(x: Value, *, scale: float = 1.0) -> Value:
         """Scaled."""
         result: Value = x * scale
@@ -104,7 +104,7 @@ def test_as_a_decorator() -> None:
 
 
 def test_a_decorated_function_may_call_itself() -> None:
-    @cr.no_grad()  # type: ignore[untyped-decorator]
+    @cr.no_grad()
     def power(x: Value, n: int) -> Value:
         return x if n == 1 else power(x, n - 1) * x
 
@@ -116,7 +116,7 @@ def test_a_decorated_function_may_call_itself() -> None:
 def test_an_exception_ends_it() -> None:
     a = Value(1.0)
 
-    @cr.no_grad()  # type: ignore[untyped-decorator]
+    @cr.no_grad()
     def fails() -> None:
         raise KeyError
 
