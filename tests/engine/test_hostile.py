@@ -17,9 +17,9 @@ import chainrule as cr
 from chainrule import Value
 from tests.programs import run_python
 
-
 SHRINKING = """
-import gc, sys
+import gc
+from numbers import Real
 import chainrule as cr
 from chainrule import Value
 
