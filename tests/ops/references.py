@@ -16,7 +16,7 @@ from chainrule.ops import Op
 
 mp = mpmath.MPContext()
 mp.prec = 320  # bits; tells sigmoid(−40) from 0 beside 1, and a·b from its rounding
-DIFFERENCE_BITS = 1700  # tanh's slope at 300 is what is left of 1 − (1 − 1e-260)
+EXTRA_BITS = 1000  # tanh's slope at 300 is what is left of 1 − (1 − 1e-260)
 
 Real = Any  # mpmath's numbers carry no types
 Function = Callable[..., Real]
@@ -51,9 +51,10 @@ class Reference:
         def at(shifted: Real) -> Real:
             return self.value(*operands[:place], shifted, *operands[place + 1 :])
 
+        digits = mp.prec  # the step's square is what the difference is wrong by
         x = mp.mpf(operands[place])
-        with mp.workprec(DIFFERENCE_BITS):
-            step = mp.ldexp(abs(x) if x else mp.mpf(1), -400)
+        with mp.workprec(3 * digits + EXTRA_BITS):
+            step = mp.ldexp(abs(x) if x else mp.mpf(1), -digits)
             return (at(x + step) - at(x - step)) / (2 * step)
 
     def all_sizes(self, *operands: Real) -> list[Real | None]:

@@ -106,14 +106,42 @@ def deviates(row: Op, operands: Sequence[float]) -> bool:
     return row.name in DEVIATIONS and DEVIATIONS[row.name][0](*operands)
 
 
+def disagreements(row: Op, way: Evaluate) -> list[str]:
+    """Return where a row does not do as PyTorch does, in words."""
+    found = []
+    for operands in special_operands(row):
+        if not deviates(row, operands):
+            ours, theirs = way(row, operands), by_torch(row, operands)
+            if not all(map(same, ours, theirs)):
+                found.append(f"{row.name}{operands}: {ours}, in PyTorch {theirs}")
+    return found
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("row", TABLE.values(), ids=lambda row: row.name)
 def test_as_in_torch(row: Op, way: Evaluate) -> None:
-    for operands in special_operands(row):
-        if deviates(row, operands):
-            continue
-        ours, theirs = way(row, operands), by_torch(row, operands)
-        assert all(map(same, ours, theirs)), f"{row.name}{operands}: {ours}, in PyTorch {theirs}"
+    assert disagreements(row, way) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "operands", "wrong"),
+    [
+        ("relu", (0.0,), [0.0, 1.0]),
+        ("relu", (NAN,), [0.0, 0.0]),
+        ("absolute", (0.0,), [0.0, 1.0]),
+        ("sqrt", (0.0,), [0.0, 0.0]),
+        ("log", (-1.0,), [NAN, NAN]),
+        ("maximum", (1.0, 1.0), [1.0, 1.0, 0.0]),
+        ("power", (0.0, 0.0), [1.0, NAN, 0.0]),
+        ("atan2", (0.0, 0.0), [0.0, NAN, NAN]),
+    ],
+)
+def test_a_wrong_convention_is_found(name: str, operands: tuple[float, ...], wrong: list[float]) -> None:
+    def faulty(row: Op, at: Sequence[float]) -> list[float]:
+        return wrong if repr(tuple(at)) == repr(operands) else by_rule(row, at)
+
+    (found,) = disagreements(TABLE[name], faulty)
+    assert found.startswith(f"{name}{operands}: {wrong}, in PyTorch ")
 
 
 def test_every_deviation_has_its_reason() -> None:
