@@ -86,6 +86,15 @@ def test_where_a_name_is_found(variables: Any, expected: str) -> None:
     assert name(value, **variables(value)) == expected
 
 
+def test_what_is_computed_is_named_by_its_formula_before_its_place_in_a_list() -> None:
+    a, b = Value(2.0), Value(3.0)
+    product = a * b
+    long = (product + product * a).tanh()
+    names = [node.name for node in trace_of(long, scope=[{"ab": [a, b], "topo": [product, long]}]).nodes]
+    assert names[:3] == ["ab[0]", "ab[1]", "ab[0]*ab[1]"]
+    assert names[-1] == "topo[1]"
+
+
 class Trap:
     """Whatever runs here would be the user's code."""
 

@@ -43,9 +43,17 @@ def _package(frame: FrameType) -> str:
 
 @dataclass
 class Found:
-    """What a search of namespaces found: names by the `id` of the Value, and the model, if there is just one."""
+    """What a search of namespaces found, by the `id` of the Value.
+
+    Attributes:
+        names: of variables and parameters.
+        inner: places in lists, dicts and objects. What is computed is better named by its formula: a list may
+            be of anything, the nodes in topological order for one.
+        model: the Module in sight, if there is just one.
+    """
 
     names: dict[int, str] = field(default_factory=dict)
+    inner: dict[int, str] = field(default_factory=dict)
     model: Any = None
 
 
@@ -58,12 +66,12 @@ def variables(scope: Scope, wanted: Set[int]) -> Found:
     found = Found()
     models: dict[int, tuple[str, Any]] = {}
     budget = MOST_LOOKED_AT
-    level = [(name, thing) for names in scope for name, thing in list(names.items()) if not name.startswith("_")]
+    level = [(name, thing) for names in scope for name, thing in list(names.items()) if _public(name)]
     for depth in range(3):
         inner: list[tuple[str, object]] = []
         for name, thing in level[:budget]:
             if id(thing) in wanted and isinstance(thing, Value):
-                found.names.setdefault(id(thing), name)
+                (found.inner if depth else found.names).setdefault(id(thing), name)
             elif depth == 0 and _is_module(thing):
                 models.setdefault(id(thing), (name, thing))
             elif depth < 2 and len(inner) < budget:
@@ -79,6 +87,11 @@ def variables(scope: Scope, wanted: Set[int]) -> Found:
     if len(used) == 1:
         found.model = used[0][1]
     return found
+
+
+def _public(name: object) -> bool:
+    """Tell whether a person can have written this variable."""
+    return type(name) is str and name.isidentifier() and not name.startswith("_")
 
 
 def _is_module(thing: object) -> bool:
@@ -103,19 +116,20 @@ def _inside(name: str, thing: object) -> Iterable[tuple[str, object]]:
 
 
 def names_of(
-    part: Excerpt, known: Mapping[int, str], group_of: Mapping[int, str], places: Sequence[int] | None = None
+    part: Excerpt, known: Found, group_of: Mapping[int, str], places: Sequence[int] | None = None
 ) -> list[str]:
     """Return a name for each node of an excerpt, all different except those of constants.
 
-    An explicit label comes first, then a known name, then what the node is: `a*b`, or where that is long,
-    the neuron or layer with the op, or the node's number, which is its place unless `places` says otherwise.
+    An explicit label comes first, then a variable or parameter, then what the node is: `a*b`. Where that is
+    long, its place in a list or object, the neuron or layer with the op, or the node's number, which is its
+    place unless `places` says otherwise.
     """
     taken: dict[str, int] = {}
     names: dict[int, str] = {}
     for node in part.nodes:
         if is_constant(node):
             names[id(node)] = number_text(node.data)
-        elif name := node.label or known.get(id(node), ""):
+        elif name := node.label or known.names.get(id(node), ""):
             names[id(node)] = _different(legible(name, LONGEST_NAME), taken)
     for place, node in enumerate(part.nodes):
         if id(node) not in names:
@@ -130,7 +144,8 @@ def names_of(
                 or text in taken
             ):
                 group = group_of.get(id(node), "")
-                text = f"{group}.{op}" if group and op else f"v{places[place] if places else place}"
+                grouped = f"{group}.{op}" if group and op else f"v{places[place] if places else place}"
+                text = legible(known.inner.get(id(node), grouped), LONGEST_NAME)
             names[id(node)] = _different(text, taken)
     return [names[id(node)] for node in part.nodes]
 

@@ -96,12 +96,12 @@ def _names_on_demand(values: Sequence[Value], model: Any, scope: Scope) -> Calla
     """Return what names a node of a graph that is too large to name all of them."""
     wanted = {id(value) for value in values}
     found = variables(scope, wanted)
-    known = {**found.names, **parameter_names(found.model if model is None else model, wanted)}
+    found.names.update(parameter_names(found.model if model is None else model, wanted))
     given: dict[int, str] = {}
 
     def name(place: int) -> str:
         if place not in given:
-            [given[place]] = names_of(Excerpt([values[place]], [()], [1], 0), known, {}, [place])
+            [given[place]] = names_of(Excerpt([values[place]], [()], [1], 0), found, {}, [place])
         return given[place]
 
     return name

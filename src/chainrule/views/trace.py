@@ -175,9 +175,9 @@ def trace_of_part(part: Excerpt, model: Any = None, scope: Scope = ()) -> Trace:
     found = variables(scope, wanted)
     model = found.model if model is None else model
     parameters = parameter_names(model, wanted)
-    known = {**found.names, **parameters}
+    found.names.update(parameters)
     groups, group_of = groups_of(part, parameters, model)
-    names = names_of(part, known, group_of)
+    names = names_of(part, found, group_of)
     place = {id(node): index for index, node in enumerate(part.nodes)}
     # A gradient of exactly 0 at the root means that nothing has been computed: backward() sets it to 1 there,
     # and a root inside a larger graph has the gradient of that graph's own root.
