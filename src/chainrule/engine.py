@@ -33,6 +33,7 @@ __all__ = [
     "has_closure",
     "is_constant",
     "is_leaf",
+    "keep_dead_nodes",
     "local_derivatives",
     "logsumexp",
     "make_node",
@@ -50,3 +51,7 @@ __all__ = [
 ]
 
 compiled: bool = False
+
+
+def keep_dead_nodes(keep: bool) -> None:
+    """Keep dead nodes for the next ones, or not: the compiled engine does; here Python decides."""

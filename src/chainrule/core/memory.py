@@ -36,6 +36,7 @@ from chainrule.core.value import Value
 KEPT = cython.declare(cython.int, 262144)
 _kept = cython.declare(cython.p_void[262144])
 _kept_count = cython.declare(cython.int, 0)
+_most_kept = cython.declare(cython.int, 262144)
 # Nodes that died while another was being freed, each linked to the one before through the memory of its grad.
 _dying = cython.declare(cython.pointer[PyObject], cython.NULL)
 _freeing = cython.declare(cython.bint, False)
@@ -149,7 +150,7 @@ def _keep_node(item: cython.pointer[PyObject]) -> cython.void:
     """Keep a dead node without operands for the next that is made, or give its memory back."""
     global _kept_count, _freed
     _freed += 1
-    if _kept_count == KEPT:
+    if _kept_count >= _most_kept:
         _forget_none()
         PyObject_GC_Del(item)
         return
@@ -160,6 +161,19 @@ def _keep_node(item: cython.pointer[PyObject]) -> cython.void:
     cython.cast(Value, item)._right_slope = 0.0
     _kept[_kept_count] = item
     _kept_count += 1
+
+
+def keep_dead_nodes(keep: bool) -> None:
+    """Keep dead nodes for the next ones, as is usual, or give their memory back to Python.
+
+    While none are kept, Python's own tools see every node that is made: `tracemalloc` tells where.
+    """
+    global _most_kept, _kept_count
+    _most_kept = KEPT if keep else 0
+    while _kept_count > _most_kept:
+        _kept_count -= 1
+        _forget_none()
+        PyObject_GC_Del(_kept[_kept_count])
 
 
 @cython.cfunc
@@ -201,15 +215,18 @@ def _put_in_order() -> cython.void:
 # Blocks for the operands of dead n-ary nodes, by their number of operands: each points to the next.
 BLOCK_SIZES = cython.declare(cython.int, 129)
 _blocks = cython.declare(cython.p_void[129])
+_block_room = cython.declare(cython.Py_ssize_t, 2_000_000)  # operands for which blocks may yet be kept: 32 MB
 
 
 @cython.cfunc
 def take_block(count: cython.Py_ssize_t) -> cython.p_double:
     """Return memory for the slopes and the pointers of this many operands."""
+    global _block_room
     block: cython.p_void
     size: cython.size_t = cython.sizeof(cython.double) + cython.sizeof(cython.p_void)
     if count < BLOCK_SIZES and _blocks[count] is not cython.NULL:
         block = _blocks[count]
+        _block_room += count
         _blocks[count] = cython.cast(cython.pointer[cython.p_void], block)[0]
     else:
         block = PyMem_Malloc((count + 1) * size)
@@ -221,11 +238,13 @@ def take_block(count: cython.Py_ssize_t) -> cython.p_double:
 @cython.cfunc
 @cython.exceptval(check=False)
 def _give_block_back(block: cython.p_void, count: cython.Py_ssize_t) -> cython.void:
-    if block is cython.NULL or count >= BLOCK_SIZES:
+    global _block_room
+    if block is cython.NULL or count >= BLOCK_SIZES or _block_room < count:
         PyMem_Free(block)
     else:
         cython.cast(cython.pointer[cython.p_void], block)[0] = _blocks[count]
         _blocks[count] = block
+        _block_room -= count
 
 
 @cython.cfunc

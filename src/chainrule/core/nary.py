@@ -76,6 +76,7 @@ def dot(left: Iterable[Any], right: Iterable[Any], start: Any = None) -> Any:
     if count != len(b):
         raise ArityError(f"dot needs two sequences of the same length, but they have {count} and {len(b)}")
     has_start: cython.int = start is not None
+    both: cython.int
     i: cython.Py_ssize_t
     u: cython.pointer[PyObject]
     v: cython.pointer[PyObject]
@@ -88,25 +89,23 @@ def dot(left: Iterable[Any], right: Iterable[Any], start: Any = None) -> Any:
     inner: Operands = new_operands(node, 2 * count + has_start)
     slopes: cython.p_double = inner.slopes
     if has_start:
-        total = number_of(start, "dot")
-        slopes[2 * count] = total
+        total = _keep_start(inner, 2 * count, start)
         if isinstance(start, Value):
             found = 1
             flags |= cython.cast(Value, start)._flags
-            keep(inner, 2 * count, start)
-            slopes[2 * count] = 1.0
     for i in range(count):
-        # bare pointers: the lists hold the items meanwhile
-        u = item_at(a, i)
+        # bare pointers: the node holds what it keeps, and asking for a number may run code that changes a list
         v = item_at(b, i)
-        if isinstance(cython.cast(object, v), Value):
-            found = 1
+        both = isinstance(cython.cast(object, v), Value)
+        if both:
             y = cython.cast(Value, v)._data
             flags |= cython.cast(Value, v)._flags
             keep(inner, count + i, cython.cast(object, v))
         else:
             y = to_float(cython.cast(object, v), "dot")
+            _check_unchanged(a, b, count)
         slopes[count + i] = y
+        u = item_at(a, i)
         if isinstance(cython.cast(object, u), Value):
             found = 1
             x = cython.cast(Value, u)._data
@@ -115,11 +114,35 @@ def dot(left: Iterable[Any], right: Iterable[Any], start: Any = None) -> Any:
             slopes[i] = y
         else:
             x = to_float(cython.cast(object, u), "dot")
+            _check_unchanged(a, b, count)
             slopes[i] = x
-        if isinstance(cython.cast(object, v), Value):
+        if both:
+            found = 1
             slopes[count + i] = x
         total = total + x * y if i or has_start else x * y
     return _finish(node, total, flags) if found else total
+
+
+@cython.cfunc
+def _keep_start(inner: Operands, place: cython.Py_ssize_t, start: object) -> cython.double:
+    """Make what a sum starts with one of the operands; return its number."""
+    number: cython.double = number_of(start, "dot")
+    inner.slopes[place] = number
+    if isinstance(start, Value):
+        inner.slopes[place] = 1.0
+        keep(inner, place, start)
+    return number
+
+
+@cython.cfunc
+@cython.inline
+def _check_unchanged(a: list, b: list, count: cython.Py_ssize_t) -> object:
+    """Raise if a list was changed by the conversion of one of its elements to a number."""
+    if len(a) != count or len(b) != count:
+        raise ArityError(
+            f"dot began with {count} elements on both sides and now has {len(a)} and {len(b)}: converting an "
+            "element to a number must not change the list"
+        )
 
 
 def logsumexp(values: Iterable[Any]) -> Any:

@@ -93,9 +93,13 @@ def operand_at(node: Value, place: cython.Py_ssize_t, constants: cython.bint) ->
     if node._flags & Flag.NARY:
         keep(cython.cast(Operands, node._extra), place, operand)
     elif place == 0:
-        node._left = operand
+        if node._left is None:  # uncompiled, another thread may have asked meanwhile
+            node._left = operand
+        return node._left
     else:
-        node._right = operand
+        if node._right is None:
+            node._right = operand
+        return node._right
     return operand
 
 

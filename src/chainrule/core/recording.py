@@ -6,12 +6,15 @@ import threading
 from collections.abc import Callable
 from contextlib import ContextDecorator
 from types import TracebackType
-from typing import Any
+from typing import Any, Self, TypeVar, overload
 
 try:
     import cython
 except ImportError:
     from chainrule.core import cython_shim as cython
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class _Thread(threading.local):
@@ -25,7 +28,13 @@ _open_no_grad = cython.declare(cython.int, 0)  # open no_grad blocks of all thre
 class no_grad(ContextDecorator):
     """Context manager and decorator: ops of this thread return leaves and record no graph."""
 
-    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+    @overload
+    def __new__(cls) -> Self: ...
+
+    @overload
+    def __new__(cls, function: Function) -> Function: ...  # type: ignore[misc]  # a plain decorator returns a function
+
+    def __new__(cls, function: Any = None) -> Any:
         """Return the context manager, or, used as a plain decorator, the decorated function."""
         made = super().__new__(cls)
         return made if function is None else made(function)

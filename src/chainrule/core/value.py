@@ -17,6 +17,7 @@ if cython.compiled:
     from chainrule.core.memory import take_node
 
 from chainrule.core.flags import Flag
+from chainrule.errors import GraphError
 from chainrule.ops.dispatch import Code
 from chainrule.ops.row import BY_CODE, TABLE, Op
 
@@ -58,8 +59,10 @@ class Value:
         _op: Any = "",
         label: Any = "",
     ) -> None:
-        if not cython.compiled:
+        if not cython.compiled and "_code" not in vars(self):
             blank(self)
+        if self._code != Code.LEAF:
+            raise GraphError("this Value has operands already, and others may be made from it; make a new Value")
         self._data = to_float(data, "Value")
         if type(self) is not Value:
             self._flags = Flag.TRACKED
