@@ -26,8 +26,11 @@ from chainrule.ops.transcendental import (
     tan,
     tanh,
 )
+from chainrule.views.curves import plot_function
 from chainrule.views.dot import draw_dot
+from chainrule.views.explain import explain
 from chainrule.views.plots import plot_boundary
+from chainrule.views.stepper import show, to_html
 
 __version__ = "0.1.0"
 
@@ -46,6 +49,7 @@ __all__ = [
     "erf",
     "errors",
     "exp",
+    "explain",
     "expm1",
     "gelu",
     "hypot",
@@ -62,7 +66,9 @@ __all__ = [
     "no_grad",
     "optim",
     "plot_boundary",
+    "plot_function",
     "relu",
+    "show",
     "sigmoid",
     "silu",
     "sin",
@@ -73,6 +79,7 @@ __all__ = [
     "sum",
     "tan",
     "tanh",
+    "to_html",
     "trace",
     "where",
 ]
