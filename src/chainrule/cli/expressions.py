@@ -151,8 +151,11 @@ def _parse(text: str) -> ast.expr:
         raise ExpressionError(f"the expression has {len(text):,} characters, and at most {LONGEST:,} are read")
     if not text.strip():
         raise ExpressionError("the expression is empty")
-    if "#" in text:
-        raise ExpressionError("# is not part of an expression", text.index("#"))
+    strange = [
+        character for character in text if character == "#" or not (character.isprintable() or character.isspace())
+    ]
+    if strange:
+        raise ExpressionError(f"{strange[0]!a} is not part of an expression", text.index(strange[0]))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what Python finds odd in a program is no matter here
@@ -160,8 +163,8 @@ def _parse(text: str) -> ast.expr:
     except SyntaxError as error:
         column = min((error.offset or 1) - 1, len(text)) if error.lineno == 1 else len(text)
         raise ExpressionError(f"this is not an expression: {error.msg}", max(column, 0)) from None
-    except (ValueError, RecursionError, MemoryError):
-        raise ExpressionError("the expression holds unreadable characters or too many levels") from None
+    except (RecursionError, MemoryError):
+        raise ExpressionError("the expression has too many levels") from None
 
 
 def _number(value: object, column: int) -> int | float:
