@@ -20,7 +20,7 @@ NAMES: dict[str, str] = {
         acos asin atan atan2 cos cosh erf exp expm1 gelu hypot leaky_relu log log1p maximum minimum relu
         sigmoid silu sin sinh softplus sqrt tan tanh where
         dot logsumexp mean softmax sum
-        trace draw_dot plot_boundary load
+        trace draw_dot explain to_html show plot_boundary plot_function load
         errors losses nn optim
     """,
     "chainrule.engine": """

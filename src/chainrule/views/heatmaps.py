@@ -78,4 +78,5 @@ def _write_numbers(panel: Axes, table: list[list[float]], limit: float) -> None:
     for i, row in enumerate(table):
         for j, number in enumerate(row):
             dark = abs(number) > 0.6 * limit
-            panel.text(j, i, f"{number:.2g}", ha="center", va="center", fontsize=7, color="white" if dark else "black")
+            label = f"{number:.2g}".replace("-", "\u2212")
+            panel.text(j, i, label, ha="center", va="center", fontsize=7, color="white" if dark else "black")
