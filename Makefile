@@ -2,7 +2,7 @@
 # Everything lives in .venv; the first call installs, later calls only rebuild what changed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint bench clean
+.PHONY: help demo gallery test check lint bench clean
 .DELETE_ON_ERROR:
 # What is set outside must not leak into the environment that is being tested.
 unexport PYTHONPATH
@@ -21,6 +21,7 @@ PURE_TESTS := $(wildcard tests/engine tests/ops tests/graph tests/nn tests/numbe
 
 help:
 	@echo "make demo    install into .venv and watch a network learn"
+	@echo "make gallery write gallery/index.html: graphs to look at and to step through"
 	@echo "make test    install the test libraries, run every check and test (what CI runs)"
 	@echo "make check   ruff, mypy and the quick tests"
 	@echo "make bench   measure the engine beside others"
@@ -28,6 +29,9 @@ help:
 
 demo: $(VENV)/installed
 	@$(BIN)/chainrule demo
+
+gallery: $(VENV)/installed
+	@$(BIN)/python examples/gallery/build.py gallery
 
 test: lint
 	$(BIN)/python -m pytest

@@ -43,6 +43,14 @@ def shared_operand() -> str:
     return cr.draw_dot(c).pipe(encoding="utf-8")
 
 
+def two_paths() -> str:
+    """The graph of the page on seeing, from top to bottom."""
+    a, b = Value(-2.0, label="a"), Value(3.0, label="b")
+    f = (a * b) * (a + b)
+    f.backward()
+    return cr.draw_dot(f, rankdir="TB").pipe(encoding="utf-8")
+
+
 def neuron() -> str:
     """The lecture's neuron, from top to bottom so that it fits a page."""
     x1, x2 = Value(2.0, label="x1"), Value(0.0, label="x2")
@@ -59,6 +67,7 @@ def neuron() -> str:
 DRAWINGS: dict[Path, Callable[[], str]] = {
     PICTURES / "sum-of-products.svg": sum_of_products,
     PICTURES / "shared-operand.svg": shared_operand,
+    PICTURES / "two-paths.svg": two_paths,
     PICTURES / "neuron.svg": neuron,
 }
 

@@ -17,7 +17,12 @@ AGAIN = "run: python docs/make.py"
 @pytest.fixture(scope="module")
 def make() -> ModuleType:
     """docs/make.py as a module."""
-    spec = importlib.util.spec_from_file_location("docs_make", ROOT / "docs" / "make.py")
+    return script("make")
+
+
+def script(name: str) -> ModuleType:
+    """A program in docs/ as a module."""
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -30,14 +35,14 @@ def without_hover(svg: str) -> str:
     return re.sub(r"<title>.*?</title>", "", svg)
 
 
-@pytest.mark.parametrize("name", ["sum-of-products", "shared-operand", "neuron"])
+@pytest.mark.parametrize("name", ["sum-of-products", "shared-operand", "two-paths", "neuron"])
 def test_drawing_is_as_draw_dot_draws_it(make: ModuleType, name: str) -> None:
     path: Path = make.PICTURES / f"{name}.svg"
     assert without_hover(path.read_text("utf-8")) == without_hover(make.DRAWINGS[path]()), AGAIN
 
 
 def test_every_picture_is_made_and_shown(make: ModuleType) -> None:
-    made = {path.name for path in make.DRAWINGS} | {"moons.png"}
+    made = {path.name for path in make.DRAWINGS} | {"moons.png"} | set(script("plots").DRAWN)
     assert {path.name for path in make.PICTURES.iterdir()} == made
     pages = "".join(page.read_text("utf-8") for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
     shown = pages + (ROOT / "examples" / "README.md").read_text("utf-8")
