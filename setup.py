@@ -19,6 +19,8 @@ from setuptools.errors import CCompilerError, ExecError, PlatformError
 ROOT = Path(__file__).parent
 PACKAGE = ROOT / "src" / "chainrule"
 REQUIRED = os.environ.get("CHAINRULE_REQUIRE_EXT") == "1"
+# pip asks for the metadata twice before it builds: that needs no engine.
+ONLY_ASKED = not {"egg_info", "dist_info", "sdist"}.isdisjoint(sys.argv)
 
 # -ffp-contract=off: a product and a sum are rounded each, so results are the same bits on every machine.
 # -fno-math-errno: the C library's functions report through their value alone.
@@ -57,7 +59,7 @@ class BuildEngine(build_ext):
 
 def engine_extension() -> list[Extension]:
     """Write what the extension is made from and return it; nothing when it is not to be compiled."""
-    if os.environ.get("CHAINRULE_PURE") == "1":
+    if ONLY_ASKED or os.environ.get("CHAINRULE_PURE") == "1":
         return []
     try:
         from Cython.Build import cythonize
