@@ -46,6 +46,8 @@ def wanted(rows: str) -> Callable[[str], bool]:
 
 def timed_section(rows: Sequence[Row], options: argparse.Namespace, failures: dict[str, str]) -> list[Line]:
     """Time the rows of one section, check what they computed, and make their lines."""
+    if rows:
+        _say(f"{', '.join(row.key for row in rows)}: {options.rounds} turns each")
     timings = {timing.row.key: timing for timing in time_rows(rows, options.rounds, options.seconds, options.checked)}
     for timing in timings.values():
         if timing.missing and timing.row.peer in failures:
@@ -54,6 +56,11 @@ def timed_section(rows: Sequence[Row], options: argparse.Namespace, failures: di
             _check(timing, timings)
     versions = machine.versions()
     return [timed_line(timing, timings, versions) for timing in timings.values()]
+
+
+def _say(text: str) -> None:
+    """Tell on standard error what is being measured: it takes minutes."""
+    print(f"measuring {text}", file=sys.stderr, flush=True)
 
 
 def _check(timing: Timing, timings: dict[str, Timing]) -> None:
@@ -71,6 +78,7 @@ def memory_section(options: argparse.Namespace, asked: Callable[[str], bool]) ->
     for row in MEMORY:
         if asked(row.key):
             size = row.quick_size if options.quick else row.size
+            _say(f"{row.key}: {size:,} nodes")
             figures = measure(row.measurement, size)
             lines.append(measured_line(row, size, figures, decade_before))
             decade_before = nanoseconds(figures)
