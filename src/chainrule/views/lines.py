@@ -1,7 +1,7 @@
 """Source lines, on request: where in the user's program each Value was made.
 
-Nothing in the engine knows of this. Python's own `tracemalloc` notes where memory is asked for, and a Value is
-memory; so a program that does not ask for lines pays nothing.
+Python's own `tracemalloc` notes where memory is asked for, and a Value is memory: all that the engine does for it
+is to ask anew for each node while lines are recorded. So a program that does not want lines pays nothing.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from chainrule.graph import Value
+from chainrule.errors import GraphError
+from chainrule.graph import Value, keep_dead_nodes
 
 # Calls between the user's line and the engine: model, layer, neuron and op, and room for the user's own modules.
 FRAMES = 12
-# The engine keeps the memory of up to this many dead nodes (`chainrule.core.memory`).
-KEPT = 65_536
 _PACKAGE = str(Path(__file__).parents[1])
+_under_way: list[None] = []  # an entry for each recording, since one may stand inside another
 
 
 @dataclass(frozen=True)
@@ -39,38 +39,36 @@ def record_lines() -> Iterator[None]:
             L = loss(model, X, y)
             cr.show(L)
 
-    Recording costs time and memory (a Value takes about 12 µs and 300 bytes more), and ends with the block.
+    Recording costs time and memory (some 12 µs and 300 bytes a Value), and ends with the block.
     The uncompiled engine records from Python 3.12 on.
+
+    Raises:
+        GraphError: the program uses `tracemalloc` already; what that noted may be of dead Values.
     """
-    begun = not tracemalloc.is_tracing()
-    if begun:
-        tracemalloc.start(FRAMES)
+    if tracemalloc.is_tracing() and not _under_way:
+        raise GraphError("record_lines() needs tracemalloc for itself, and it is running: stop it before")
+    _under_way.append(None)
     try:
-        _use_up_memory_from_before()
+        if not tracemalloc.is_tracing():
+            keep_dead_nodes(False)
+            tracemalloc.start(FRAMES)
         yield
     finally:
-        if begun:
+        _under_way.pop()
+        if not _under_way:
             tracemalloc.stop()
+            keep_dead_nodes(True)
 
 
 def line_of(value: Value) -> Line | None:
     """Return the innermost line outside of this package that made the Value, None where none was recorded."""
-    if not tracemalloc.is_tracing():
+    if not _under_way:
         return None
     frames = tracemalloc.get_object_traceback(value)
     for frame in reversed(frames or ()):  # most recent call last
         if not frame.filename.startswith((_PACKAGE, "<frozen")):
             return Line(_shown(frame.filename), frame.lineno, linecache.getline(frame.filename, frame.lineno).strip())
     return None
-
-
-def _use_up_memory_from_before() -> None:
-    """Make Values until new memory is asked for: what was asked for before the recording has no line."""
-    held = []
-    for _ in range(KEPT + 1):
-        held.append(Value(0.0))
-        if tracemalloc.get_object_traceback(held[-1]) is not None:
-            return
 
 
 def _shown(filename: str) -> str:
