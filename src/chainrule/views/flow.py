@@ -58,7 +58,7 @@ class Flow:
             for operand, slope in zip(self.operands[place], self.slopes[place], strict=True):
                 so_far = totals[operand]
                 known = total is not None and slope is not None and so_far is not None
-                totals[operand] = so_far + slope * total if known else None  # type: ignore[operator]
+                totals[operand] = so_far + slope * total if known else None  # type: ignore[operator]  # none is None
         return totals
 
     def shares(self, gradients: Sequence[float | None], wanted: Sequence[int]) -> dict[int, list[Share]]:

@@ -101,6 +101,7 @@ def _is_module(thing: object) -> bool:
 def _inside(name: str, thing: object) -> Iterable[tuple[str, object]]:
     """Give the names of what a container or object holds, without running any code of its class."""
     if type(thing) in {list, tuple}:
+        # mypy knows a class by isinstance alone, and that would also be true of a user's subclass
         return [(f"{name}[{place}]", item) for place, item in enumerate(thing)]  # type: ignore[arg-type, var-annotated]
     if type(thing) is dict:
         return [(f"{name}[{key!r}]", item) for key, item in list(thing.items()) if type(key) in {str, int}]
