@@ -106,7 +106,7 @@ MEMORY = (
         "memory.closures",
         "{size} nodes with lecture-style _backward closures",
         "memory.closures",
-        10**7,  # 10**8 took four minutes and left memory where it was, too
+        10**7,  # 10**8 take minutes and leave memory where it was, too
         10**5,
     ),
 )
