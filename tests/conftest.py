@@ -10,7 +10,18 @@ import hypothesis
 import pytest
 
 # Each of these lets tests skip on a person's machine; with CI set, nothing may be skipped for lack of it.
-NEEDED_IN_CI = ("torch", "micrograd", "sklearn", "matplotlib", "pygraphviz", "Cython")
+NEEDED_IN_CI = (
+    "torch",
+    "micrograd",
+    "sklearn",
+    "matplotlib",
+    "pygraphviz",
+    "Cython",
+    "playwright",
+    "axe_playwright_python",
+    "jupyterlab",
+    "nbconvert",
+)
 
 # The same examples on every run, and no deadline: a slow machine is not a fault of the code.
 hypothesis.settings.register_profile("chainrule", derandomize=True, deadline=None)
