@@ -29,7 +29,8 @@ def fake_program(folder: Path, name: str, body: str) -> Path:
 @pytest.mark.parametrize("status", [0, 2])
 def test_ci_ends_as_make_test_ends(tmp_path: Path, status: int) -> None:
     fake_program(tmp_path, "make", f'echo "make $* CI=$CI"; exit {status}')
-    environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "CI": "1"}
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "CI": "1", "CHROMIUM": "none is looked for"}
     done = subprocess.run([ROOT / ".ci" / "run"], env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (status, "make test CI=1\n")
 
