@@ -8,6 +8,7 @@ from pathlib import Path
 # In the order in which the build puts them behind one another.
 PARTS = (
     "value",
+    "node",
     "numbers",
     "recording",
     "operands",

@@ -11,11 +11,12 @@ except ImportError:
     from chainrule.core import cython_shim as cython
 
 from chainrule.core.flags import Flag
+from chainrule.core.node import new_node
 from chainrule.core.numbers import number_of, number_or_none, to_float
 from chainrule.core.operands import Operands, keep, new_operands
 from chainrule.core.recording import recording
 from chainrule.core.tracking import track
-from chainrule.core.value import Value, new_node
+from chainrule.core.value import Value
 from chainrule.core.walking import is_constant, set_op
 from chainrule.errors import NumberError
 from chainrule.ops.dispatch import (

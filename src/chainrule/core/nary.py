@@ -16,11 +16,12 @@ else:
     from operator import getitem as item_at
 
 from chainrule.core.flags import Flag
+from chainrule.core.node import new_node
 from chainrule.core.numbers import number_of, to_float
 from chainrule.core.operands import Operands, keep, new_operands
 from chainrule.core.recording import recording
 from chainrule.core.tracking import track
-from chainrule.core.value import Value, new_node
+from chainrule.core.value import Value
 from chainrule.errors import ArityError
 from chainrule.ops.dispatch import Code, binary_value, unary_value
 

@@ -13,7 +13,8 @@ if cython.compiled:
     from chainrule.core.memory import take_block
 
 from chainrule.core.flags import Flag
-from chainrule.core.value import Value, new_node
+from chainrule.core.node import new_node
+from chainrule.core.value import Value
 from chainrule.ops.dispatch import Code
 from chainrule.ops.row import BY_CODE
 

@@ -15,29 +15,21 @@ from chainrule.errors import ArityError, NumberError
 
 
 def read_data(parameters: list[Value]) -> Any:
-    """Return the parameters' data as a new float64 array of shape (n,)."""
-    import numpy as np
+    """Return the parameters' data as a new float64 array of shape (n,).
 
-    _check(parameters, len(parameters))
-    numbers = np.empty(len(parameters))
-    view: cython.double[::1] = numbers
-    i: cython.Py_ssize_t
-    for i in range(len(parameters)):
-        view[i] = cython.cast(Value, parameters[i])._data
-    return numbers
+    Raises:
+        NumberError: a parameter is not a Value.
+    """
+    return _read(parameters, False)
 
 
 def read_grad(parameters: list[Value]) -> Any:
-    """Return the parameters' gradients as a new float64 array of shape (n,)."""
-    import numpy as np
+    """Return the parameters' gradients as a new float64 array of shape (n,).
 
-    _check(parameters, len(parameters))
-    numbers = np.empty(len(parameters))
-    view: cython.double[::1] = numbers
-    i: cython.Py_ssize_t
-    for i in range(len(parameters)):
-        view[i] = cython.cast(Value, parameters[i])._grad
-    return numbers
+    Raises:
+        NumberError: a parameter is not a Value.
+    """
+    return _read(parameters, True)
 
 
 def write_data(parameters: list[Value], numbers: Any) -> None:
@@ -47,11 +39,7 @@ def write_data(parameters: list[Value], numbers: Any) -> None:
         ArityError: as many parameters as numbers are needed.
         NumberError: a parameter is not a Value.
     """
-    _check(parameters, len(numbers))
-    view: cython.double[::1] = numbers
-    i: cython.Py_ssize_t
-    for i in range(len(parameters)):
-        set_data(cython.cast(Value, parameters[i]), float(view[i]))
+    _write(parameters, numbers, False)
 
 
 def write_grad(parameters: list[Value], numbers: Any) -> None:
@@ -61,11 +49,33 @@ def write_grad(parameters: list[Value], numbers: Any) -> None:
         ArityError: as many parameters as numbers are needed.
         NumberError: a parameter is not a Value.
     """
+    _write(parameters, numbers, True)
+
+
+@cython.cfunc
+def _read(parameters: list, gradients: cython.bint) -> object:
+    import numpy as np
+
+    _check(parameters, len(parameters))
+    numbers = np.empty(len(parameters))
+    view: cython.double[::1] = numbers
+    i: cython.Py_ssize_t
+    for i in range(len(parameters)):
+        parameter: Value = cython.cast(Value, parameters[i])
+        view[i] = parameter._grad if gradients else parameter._data
+    return numbers
+
+
+@cython.cfunc
+def _write(parameters: list, numbers: Any, gradients: cython.bint) -> object:
     _check(parameters, len(numbers))
     view: cython.double[::1] = numbers
     i: cython.Py_ssize_t
     for i in range(len(parameters)):
-        set_grad(cython.cast(Value, parameters[i]), float(view[i]))
+        if gradients:
+            set_grad(cython.cast(Value, parameters[i]), float(view[i]))
+        else:
+            set_data(cython.cast(Value, parameters[i]), float(view[i]))
 
 
 def zero_grad(parameters: list[Value]) -> None:

@@ -14,8 +14,6 @@ except ImportError:
 if cython.compiled:
     from cython.cimports.chainrule._kernels import PyObject_GenericSetAttr
 
-    from chainrule.core.memory import take_node
-
 from chainrule.core.flags import Flag
 from chainrule.errors import GraphError
 from chainrule.ops.dispatch import Code
@@ -369,36 +367,6 @@ class Value:
             setattr(self, name, attribute)
 
 
-@cython.cfunc
-@cython.inline
-def blank(node: Value) -> None:
-    """Give an uncompiled node its fields; a compiled one has them from the start."""
-    node._grad = 0.0
-    node._left = None
-    node._right = None
-    node._left_slope = 0.0
-    node._right_slope = 0.0
-    node._extra = None
-    node._waiting = 0
-    node._code = Code.LEAF
-    node._flags = 0
-
-
-@cython.cfunc
-@cython.inline
-def new_node(code: cython.int, data: cython.double) -> Value:
-    """Return a node of the op with this code, without operands yet."""
-    node: Value
-    if cython.compiled:
-        node = take_node()
-    else:
-        node = Value.__new__(Value)
-        blank(node)
-    node._code = code
-    node._data = data
-    return node
-
-
 if not cython.compiled:
     # Only a C structure needs them; ordinary Python keeps attributes in a dictionary of its own.
     del Value.__setattr__, Value.__delattr__
@@ -407,6 +375,7 @@ if not cython.compiled:
 # The other parts are written with Value, so it comes first and takes them in afterwards.
 from chainrule.core.backward import StaleGradientWarning, run_backward  # noqa: E402
 from chainrule.core.making import apply, make_custom, operator, unary  # noqa: E402
+from chainrule.core.node import blank, new_node  # noqa: E402
 from chainrule.core.numbers import number_or_none, set_data, set_grad, to_float  # noqa: E402
 from chainrule.core.operands import (  # noqa: E402
     attributes_or_none,
