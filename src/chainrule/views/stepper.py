@@ -7,9 +7,7 @@ with the op table as JavaScript between them. Nothing is fetched from anywhere, 
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -20,6 +18,7 @@ from chainrule.ops import TABLE
 from chainrule.views.javascript import op_table_text
 from chainrule.views.names import Scope, callers_scope
 from chainrule.views.numbers import number_text
+from chainrule.views.picture import legible
 from chainrule.views.svg import escape
 from chainrule.views.trace import LIMIT, Trace, trace_of
 
@@ -43,6 +42,12 @@ SCRIPTS = (
     "main",
 )
 LONGEST_TITLE = 60
+# No address may be asked for anything. Scripts are not limited to the page's own: people and their tools may
+# script it (a label cannot: text only ever goes in as text, and the tests try).
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data:; "
+    "base-uri 'none'; form-action 'none'"
+)
 # How large a graph a page holds as a whole, and how many connections are followed in a larger one.
 MOST_NODES, MOST_CONNECTIONS = 20_000, 250_000
 
@@ -66,7 +71,7 @@ def to_html(root: Value, path: PathLike | None = None, model: Any = None) -> str
     require_value(root, "to_html")
     page = page_text(page_trace(root, model, callers_scope()))
     if path is not None:
-        write_whole(path, page.encode())
+        write_page(page, path)
     return page
 
 
@@ -77,19 +82,33 @@ def show(root: Value, model: Any = None) -> Path:
         NumberError: root is not a Value.
     """
     require_value(root, "show")
-    return show_page(page_text(page_trace(root, model, callers_scope())))
+    path = temporary_file()
+    write_page(page_text(page_trace(root, model, callers_scope())), path)
+    open_page(path)
+    return path
 
 
-def show_page(page: str, path: Path | None = None) -> Path:
-    """Write a page, to a new temporary file unless there is a path, and open it in the web browser."""
+def temporary_file() -> Path:
+    """Return the path of a page in a new temporary folder."""
     import tempfile
+
+    return Path(tempfile.mkdtemp(prefix="chainrule-")) / "stepper.html"
+
+
+def write_page(page: str, path: PathLike) -> None:
+    """Write a page to a file, which is replaced as a whole or not at all.
+
+    Raises:
+        WriteError: the file cannot be written.
+    """
+    write_whole(path, page.encode())
+
+
+def open_page(path: Path) -> bool:
+    """Open a page in the web browser; tell whether there is one."""
     import webbrowser
 
-    if path is None:
-        path = Path(tempfile.mkdtemp(prefix="chainrule-")) / "stepper.html"
-    write_whole(path, page.encode())
-    webbrowser.open(path.resolve().as_uri())
-    return path
+    return webbrowser.open(path.resolve().as_uri())
 
 
 def page_trace(root: Value, model: Any, scope: Scope) -> Trace:
@@ -100,19 +119,17 @@ def page_trace(root: Value, model: Any, scope: Scope) -> Trace:
 
 def page_text(trace: Trace) -> str:
     """Return the page of a trace; equal traces give equal pages."""
-    style, script = _style(), _script(trace)
     root = trace.nodes[trace.root]
-    name = root.name if len(root.name) <= LONGEST_TITLE else root.name[: LONGEST_TITLE - 1] + "…"
+    name = legible(root.name, LONGEST_TITLE)
     return Template((FOLDER / "page.html").read_text(encoding="utf-8")).substitute(
-        policy=f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; "
-        "base-uri 'none'; form-action 'none'",
+        policy=POLICY,
         title=escape(f"{name}: the chain rule, step by step"),
         name=escape(name),
         about=escape(_about(trace)),
         graph=escape(f"The graph of {name}, {len(trace.nodes)} nodes"),
         truncated=_truncated(trace),
-        style=style,
-        script=script,
+        style=_style(),
+        script=_script(trace),
         trace=json_in_script(trace.to_json()),
     )
 
@@ -142,11 +159,6 @@ def _own_script() -> str:
 @cache
 def _style() -> str:
     return (FOLDER / "page.css").read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    """Return what a content security policy calls a script or style by."""
-    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
 def _about(trace: Trace) -> str:

@@ -26,7 +26,9 @@ function byId(id) {
 
 /** Replace what is in an element, but only if its text changes: screen readers speak again what is replaced. */
 function say(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  if (element.said === text) return;
+  element.said = text;
+  element.textContent = text;
 }
 
 /** A name in its own direction: a right-to-left label leaves the sentence around it in order. */

@@ -106,6 +106,7 @@ class Stepper {
     const box = this.tree.boxes[id];
     if (this.tree.apart.has(id)) putTogether(this.tree, box.parent);
     else takeApart(this.tree, box);
+    this.tree.reveal(id);
     this.redraw();
     this.scene.bring(id);
   }
@@ -154,7 +155,8 @@ class Stepper {
     const node = this.graph.nodes[box.node];
     const value = `value ${text(view.values[node.id])}`;
     if (node.kind === "constant") return `constant ${text(view.values[node.id])}`;
-    const what = node.kind === "leaf" ? "leaf" : origin(node, this.graph.nodes);
+    box.made ??= node.kind === "leaf" ? "leaf" : origin(node, this.graph.nodes);
+    const what = box.made;
     return `${node.name}, ${what}, ${value}, gradient ${view.gradText(node.id)}`;
   }
 }

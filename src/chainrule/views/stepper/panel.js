@@ -11,20 +11,19 @@ class Panel {
   paint(view) {
     this.view = view;
     say(byId("phase"), phaseOf(this.graph, view.position));
-    const { said, lines } = story(view);
-    this.tell(said, lines);
+    this.tell(story(view));
     if (this.shown !== view.selected) this.build(view.selected);
     this.refresh();
     this.notice();
   }
 
   /** Replace the step's words at once, so that a screen reader speaks them once. */
-  tell(said, lines) {
-    const key = [said, ...lines].join("\n");
+  tell({ said, more = [], lines }) {
+    const key = [said, ...more, ...lines].join("\n");
     if (key === this.told) return;
     this.told = key;
     const list = lines.length ? h("ul", { class: "ledger" }, ...lines.map((line) => h("li", {}, isolated(line)))) : "";
-    byId("story").replaceChildren(h("p", {}, said), ...(list ? [list] : []));
+    byId("story").replaceChildren(...[said, ...more].map((words) => h("p", {}, words)), ...(list ? [list] : []));
   }
 
   /** What is the same for one node at every step. */
@@ -95,11 +94,11 @@ class Panel {
     const step = parse(size.value);
     size.setAttribute("aria-invalid", String(step === null));
     if (step === null) {
-      say(this.answer, "The step is not a number.");
+      this.answer.replaceChildren("The step is not a number.");
       return;
     }
     if (id === this.view.hidden) {
-      say(this.answer, "Not while its gradient is the question.");
+      this.answer.replaceChildren("Not while its gradient is the question.");
       return;
     }
     const { predicted, actual } = this.graph.nudge(id, step);
@@ -137,7 +136,8 @@ class Panel {
     const later = waiting ? h("span", { class: "note" }, ` + ${count(waiting, "term")} to come`) : "";
     const total = node.id === view.hidden ? "?" : text(view.grad[node.id]);
     const numbers = few.flatMap(([user, slot], i) => [i ? " + " : "", this.term(node, user, slot)]);
-    return [line(head, `= ${symbols.join(" + ")}${more}`), line("", "= ", ...numbers, more, later),
+    const sums = symbols.flatMap((product, i) => [i ? " + " : "", h("span", { class: "product" }, product)]);
+    return [line(head, "= ", ...sums, more), line("", "= ", ...numbers, more, later),
       line("", h("strong", {}, `= ${total}`), waiting ? h("span", { class: "note" }, " so far") : "")];
   }
 

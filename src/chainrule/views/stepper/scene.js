@@ -3,6 +3,7 @@
 const FONT = '13px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif';
 const MARGIN = 16;
 const MOST_LABELS = 24;
+const MOST_EDGES_APART = 120;
 
 class Scene {
   /** `act` has select(id), toggle(box) and the words for a node. */
@@ -31,6 +32,7 @@ class Scene {
       svg("g", { class: "boxes" }, ...boxes),
       this.labels,
     );
+    this.svg.classList.toggle("dense", this.edges.length > MOST_EDGES_APART);
     this.zoom(this.scale);
     this.byLink = new Map();
     for (const edge of this.edges) for (const link of edge.links) this.byLink.set(`${link.user}:${link.slot}`, edge);
@@ -61,7 +63,7 @@ class Scene {
 
   edge(edge) {
     const path = svg("path", { d: curveOf(edge.points), class: "edge" });
-    if (edge.links.length > 1) path.style.strokeWidth = `${Math.min(1 + Math.log2(edge.links.length) / 2, 5)}px`;
+    if (edge.links.length > 1) path.style.strokeWidth = `${Math.min(1 + Math.log2(edge.links.length) / 4, 3)}px`;
     return { ...edge, path };
   }
 
@@ -69,6 +71,7 @@ class Scene {
     const drawn = box.kind === "node" ? this.node(box) : box.kind === "piece" ? this.piece(box) : this.folded(box);
     drawn.element.setAttribute("transform", `translate(${box.left} ${box.top})`);
     drawn.element.setAttribute("data-box", box.key);
+    drawn.kind = drawn.element.getAttribute("class");
     this.boxes.set(box, drawn);
     return drawn.element;
   }
@@ -143,16 +146,21 @@ class Scene {
       const known = id !== null && view.values[id] !== null;
       if (drawn.data && id !== null) say(drawn.data, short(known && drawn.number ? drawn.number(this.graph.data) : view.values[id]));
       if (drawn.grad) say(drawn.grad, id === view.hidden ? "?" : short(drawn.number && !view.passed(id) ? null : view.grad[id]));
-      const { classList } = drawn.element;
-      classList.toggle("current", box === current);
-      classList.toggle("selected", box === selected);
-      classList.toggle("waiting", id !== null && !known);
-      classList.toggle("edited", box.kind === "node" && this.graph.edits.has(id));
-      drawn.element.setAttribute("aria-label", this.act.describe(box, drawn.output ?? null));
-      if (box === current) drawn.element.setAttribute("aria-current", "step");
-      else drawn.element.removeAttribute("aria-current");
+      const marks = [box === current && "current", box === selected && "selected", id !== null && !known && "waiting",
+        box.kind === "node" && this.graph.edits.has(id) && "edited"].filter(Boolean);
+      this.mark(drawn, [drawn.kind, ...marks].join(" "), this.act.describe(box, drawn.output ?? null), box === current);
     }
     this.light(view);
+  }
+
+  /** Touch only what changes: a thousand boxes are repainted at every step. */
+  mark(drawn, marks, label, current) {
+    const { element } = drawn;
+    if (drawn.marks !== marks) element.setAttribute("class", marks);
+    if (drawn.label !== label) element.setAttribute("aria-label", label);
+    if (drawn.current !== current && current) element.setAttribute("aria-current", "step");
+    if (drawn.current !== current && !current) element.removeAttribute("aria-current");
+    Object.assign(drawn, { marks, label, current });
   }
 
   /** Light the edges of the step and of the chosen node's terms, with their local derivatives. */
@@ -166,17 +174,26 @@ class Scene {
       lit.get(edge).slopes.push(this.graph.slopes[user][slot]);
     };
     if (kind === "forward" || kind === "backward") {
-      this.graph.nodes[view.current].operands.forEach((_, slot) => put(view.current, slot, kind));
+      const { nodes } = this.graph;
+      nodes[view.current].operands.forEach((id, slot) => {
+        if (kind === "forward" || nodes[id].kind !== "constant") put(view.current, slot, kind);
+      });
     }
     if (view.selected !== null && kind !== "forward") {
       for (const [user, slot] of this.graph.users[view.selected]) put(user, slot, "term");
     }
-    for (const edge of this.edges) edge.path.setAttribute("class", `edge ${lit.get(edge)?.how ?? ""}`);
+    for (const edge of this.edges) {
+      const how = lit.get(edge)?.how ?? "";
+      if (edge.how !== how) edge.path.setAttribute("class", `edge ${how}`);
+      edge.how = how;
+    }
     const told = [...lit].filter(([{ links }]) => this.graph.nodes[links[0].operand].kind !== "constant");
     const few = told.length <= MOST_LABELS ? told : [];
     this.labels.replaceChildren(...few.map(([edge, { how, slopes }]) => {
+      const { links } = edge;
       const { x, y } = labelSpot(edge);
-      const words = slopes.length === 1 ? `× ${text(slopes[0])}` : count(slopes.length, "path");
+      const secret = !view.hinted && links.every(({ operand }) => operand === view.hidden);
+      const words = secret ? "?" : slopes.length === 1 ? `× ${text(slopes[0])}` : count(slopes.length, "path");
       return svg("text", { x, y: y + 4, class: `label ${how}` }, words);
     }));
   }

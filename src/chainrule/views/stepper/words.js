@@ -99,8 +99,8 @@ function shortName(node) {
 
 /** What made a node, for people: "a × b", "given", "a number in the program". */
 function origin(node, nodes) {
-  if (node.kind === "leaf") return "leaf: given";
-  if (node.kind === "constant") return "constant: a plain number";
+  if (node.kind === "leaf") return "leaf";
+  if (node.kind === "constant") return "constant";
   if (node.missing) return `${node.op || node.symbol} of nodes that are left out here`;
   return application(node, node.operands.map((id) => nameOf(nodes[id], 16, node.group)));
 }
@@ -121,7 +121,7 @@ function story(view) {
   }
   const node = graph.nodes[id];
   const name = nameOf(node);
-  if (kind === "forward") return { said: forwardSentence(graph, node, name), lines: [] };
+  if (kind === "forward") return forwardSentence(graph, node, name);
   if (kind === "seed") {
     const said = `Backward begins at ${name}. It changes as much as itself, so ${d(name)}/${d(name)} = 1.`;
     return { said, lines: [] };
@@ -139,13 +139,17 @@ const MOST_RECEIPTS = 8;
 
 function forwardSentence(graph, node, name) {
   const names = node.operands.map((id) => nameOf(graph.nodes[id], 16, node.group));
-  const numbers = node.operands.map((id) => text(graph.data[id]));
+  const plain = node.operands.length === 1;
+  const numbers = node.operands.map((id, i) => (i && !plain ? factor(graph.data[id]) : text(graph.data[id])));
   const formula = application(node, names);
   const result = text(graph.data[node.id]);
-  if (!graph.rules[node.id]) return `${name} = ${result}, as Python computed it.`;
+  if (!graph.rules[node.id]) return { said: `${name} = ${result}, as Python computed it.`, lines: [] };
   const applied = application(node, numbers);
-  if (graph.nodes[node.id].label || formula.length > 40) return `${name} = ${formula} = ${applied} = ${result}`;
-  return `${formula} = ${applied} = ${result}`;
+  const named = name === formula || name.replaceAll(/[\s*×]/gu, "") === formula.replaceAll(/[\s*×]/gu, "");
+  const stages = [named ? "" : name, formula, applied, result].filter(Boolean);
+  const said = stages.join(" = ");
+  if (said.length <= 44) return { said, lines: [] };
+  return { said: `${stages.slice(0, -2).join(" = ")}`, more: [`= ${applied}`, `= ${result}`], lines: [] };
 }
 
 /** How one operand's gradient grows: "a.grad += −3 × 1 = −3, now 4". */
@@ -154,6 +158,7 @@ function receipt(view, node, id) {
   const to = nameOf(graph.nodes[id], 20, node.group);
   const slopes = node.operands.flatMap((operand, slot) => (operand === id ? [graph.slopes[node.id][slot]] : []));
   if (slopes.includes(null)) return `${to}.grad += what only the program’s own _backward knows`;
+  if (id === view.hidden && !view.hinted) return `${to}.grad += ?`;
   const grad = view.grad[node.id];
   const all = slopes.map((slope) => `${text(slope)} × ${view.factorText(node.id)}`).join(" + ");
   if (id === view.hidden || node.id === view.hidden || grad === null) return `${to}.grad += ${all}`;
