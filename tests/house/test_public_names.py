@@ -26,12 +26,12 @@ NAMES: dict[str, str] = {
     "chainrule.engine": """
         Value no_grad StaleGradientWarning
         apply dot logsumexp sum make_node parts set_op is_leaf is_constant has_closure attributes_of op_of
-        topological_order local_derivatives read_data read_grad write_data write_grad zero_grad
+        topological_order local_derivatives read_data read_grad write_data write_grad zero_grad keep_dead_nodes
         compiled
     """,
     "chainrule.graph": """
         Value no_grad trace excerpt Excerpt require_value topological_order
-        has_closure is_constant is_leaf local_derivatives op_of parts
+        has_closure is_constant is_leaf keep_dead_nodes local_derivatives op_of parts
     """,
     "chainrule.functions": "dot logsumexp mean softmax sum",
     "chainrule.nn": "Module Neuron Layer MLP load read_extra",
