@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.browser.notebooks import PICTURES, STEPPERS, TABLES, executed, exported, library, signed
+from tests.browser.opening import Pages
 
 for name in ("nbformat", "nbclient", "ipykernel", "nbconvert"):
     pytest.importorskip(name, reason=f"{name}, of the test extra, is missing: no notebook can be executed")
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright, of the test extra, is missing")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-if CHROMIUM is None:
-    pytest.skip("no Chromium is installed (Debian: apt install chromium)", allow_module_level=True)
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # The libraries of Jupyter warn about each other; what they say is not about us.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -40,25 +25,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 @pytest.fixture(scope="module")
 def notebook() -> Any:
     return executed()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        found = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield found
-        found.close()
-
-
-@pytest.fixture(params=["light", "dark"])
-def page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A page that remembers what it asks the network for."""
-    opened = browser.new_page(color_scheme=request.param)
-    opened.asked = []
-    opened.on("request", lambda asked: opened.asked.append(asked.url))
-    opened.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
-    yield opened
-    opened.close()
 
 
 def outputs(notebook: Any) -> list[dict[str, str]]:
@@ -90,9 +56,11 @@ def open_details(page: Any, within: str = "body") -> None:
     page.eval_on_selector_all(f"{within} details", "all => all.forEach(one => { one.open = true })")
 
 
-def test_trusted_page_shows_pictures_tables_and_working_steppers(notebook: Any, page: Any, tmp_path: Path) -> None:
-    (tmp_path / "page.html").write_text(exported(notebook), "utf-8")
-    page.goto((tmp_path / "page.html").as_uri())
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_trusted_page_shows_pictures_tables_and_working_steppers(notebook: Any, pages: Pages, scheme: str) -> None:
+    path = pages.folder / "notebook.html"
+    path.write_text(exported(notebook), "utf-8")
+    page = pages.open(path, color_scheme=scheme)
     open_details(page)
     assert shown(page) == {"pictures": PICTURES, "broken": 0, "frames": STEPPERS, "tables": TABLES}
     frames = [steppers_frame(page, k) for k in range(STEPPERS)]
@@ -102,7 +70,6 @@ def test_trusted_page_shows_pictures_tables_and_working_steppers(notebook: Any, 
     ]
     frames[0].evaluate("stepper.go(stepper.length)")
     assert by_name(frames[0], "grads") == by_name(frames[1], "grads")
-    assert [url for url in page.asked if not url.startswith(("file:", "data:", "about:"))] == []
 
 
 def steppers_frame(page: Any, place: int) -> Any:
