@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from chainrule.graph import Excerpt, Value, op_of
+from chainrule.graph import Excerpt, Value, is_constant, op_of
 
 # What a neuron applies to its sum; any other function of one neuron's output belongs to whoever calls it.
 ACTIVATIONS = frozenset({"gelu", "leaky_relu", "relu", "sigmoid", "silu", "softplus", "tanh"})
@@ -64,6 +64,8 @@ class _Grouping:
             path = path if path and self._continues(node, operands, path) else ""
         if path:
             self.path[id(node)] = path
+            # a plain number has one user: a folded neuron folds it away too
+            self.path.update((id(operand), path) for operand in operands if is_constant(operand))
 
     def _continues(self, node: Value, operands: tuple[Value, ...], path: str) -> bool:
         """Tell whether a node made only from nodes of a group is still part of it."""
