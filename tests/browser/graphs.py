@@ -31,7 +31,7 @@ def lecture(numbers: Numbers = (2.0, -3.0, 10.0, -2.0)) -> Made:
 
 
 def diamond(numbers: Numbers = (3.0,)) -> Made:
-    """b = a + a, c = b·b: every node is used twice."""
+    """Every node is used twice: b = a + a, c = b·b."""
     [a] = inputs = leaves(numbers)
     b = a + a
     b.label = "b"
@@ -63,11 +63,14 @@ def every_op(numbers: Numbers = (0.3, -0.7, 0.45, 0.8)) -> Made:
 def applied(name: str, operands: list[cr.Value]) -> cr.Value:
     """Apply a row by its name; an n-ary row through its function, since it is no method."""
     if name == "sum":
-        return cr.sum(operands)
+        total: cr.Value = cr.sum(operands)
+        return total
     if name == "dot":
-        return cr.dot(operands[:2], operands[2:], start=operands[0])
+        product: cr.Value = cr.dot(operands[:2], operands[2:], start=operands[0])
+        return product
     if name == "logsumexp":
-        return cr.logsumexp(operands)
+        logarithm: cr.Value = cr.logsumexp(operands)
+        return logarithm
     if name == "log":
         operands = [cr.Value.__abs__(operands[0])]
     if name in {"power", "sqrt"}:

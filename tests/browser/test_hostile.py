@@ -44,8 +44,9 @@ def test_a_label_is_text(pages: Pages, label: str) -> None:
     assert page.evaluate("stepper.grads()") == [3.0, 2.0, 1.0]
     assert page.evaluate("stepper.trace.nodes[0].label") == label
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
-    box, text = (page.evaluate(f"(s => {{ const r = document.querySelector(s).getBoundingClientRect(); return [r.left, r.right]; }})('{s}')")
-                 for s in ('[data-node="0"] .shape', '[data-node="0"] .name'))
+    sides = "(part) => { const r = document.querySelector(part).getBoundingClientRect(); return [r.left, r.right]; }"
+    box = page.evaluate(sides, '[data-node="0"] .shape')
+    text = page.evaluate(sides, '[data-node="0"] .name')
     assert box[0] - 1 <= text[0]
     assert text[1] <= box[1] + 1
 

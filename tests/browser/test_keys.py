@@ -32,12 +32,22 @@ def at(page: Page) -> int:
 def test_arrows_step_and_home_and_end_jump(pages: Pages) -> None:
     page = opened(pages)
     assert at(page) == 7
-    for key, place in [("ArrowLeft", 6), ("ArrowLeft", 5), ("Home", 0), ("ArrowLeft", 0), ("ArrowRight", 1), ("End", 7), ("ArrowRight", 7)]:
+    for key, place in [
+        ("ArrowLeft", 6),
+        ("ArrowLeft", 5),
+        ("Home", 0),
+        ("ArrowLeft", 0),
+        ("ArrowRight", 1),
+        ("End", 7),
+        ("ArrowRight", 7),
+    ]:
         page.keyboard.press(key)
         assert at(page) == place, key
 
 
-@pytest.mark.parametrize("where", ["#next", "#position", '[data-node="3"]', "#as-table", "#speed", "#node .term", "summary"])
+@pytest.mark.parametrize(
+    "where", ["#next", "#position", '[data-node="3"]', "#as-table", "#speed", "#node .term", "summary"]
+)
 def test_arrows_step_wherever_the_focus_is(pages: Pages, where: str) -> None:
     page = opened(pages)
     page.keyboard.press("ArrowLeft")
@@ -105,7 +115,20 @@ def test_a_walk_from_top_to_bottom_with_tab_alone(pages: Pages) -> None:
         if here == "BODY" or here in met:
             break
         met.append(here)
-    for part in ("search", "as-graph", "as-table", "quiz-toggle", "farther", "first", "play", "position", "speed", "leaf", "Nudge", "Keys"):
+    for part in (
+        "search",
+        "as-graph",
+        "as-table",
+        "quiz-toggle",
+        "farther",
+        "first",
+        "play",
+        "position",
+        "speed",
+        "leaf",
+        "Nudge",
+        "Keys",
+    ):
         assert part in met, met
     assert met.index("play") < met.index("leaf")
 

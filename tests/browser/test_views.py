@@ -9,7 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.views.lines import record_lines
-from tests.browser.graphs import batch, lecture, leaves
+from tests.browser.graphs import batch, leaves, lecture
 from tests.browser.opening import PHONE, Pages
 
 if TYPE_CHECKING:
@@ -225,7 +225,9 @@ def test_a_leaf_is_edited_in_the_panel(pages: Pages) -> None:
 )
 def test_wrong_calls_say_what_is_wrong(pages: Pages, script: str, message: str) -> None:
     page = lecture_page(pages)
-    assert message in page.evaluate(f"(() => {{ try {{ {script}; return ''; }} catch (error) {{ return error.message; }} }})()")
+    assert message in page.evaluate(
+        f"(() => {{ try {{ {script}; return ''; }} catch (error) {{ return error.message; }} }})()"
+    )
 
 
 def test_a_nudge_compares_predicted_and_actual(pages: Pages) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.views.trace import trace_of
-from tests.browser.graphs import GRAPHS, Made, diamond, every_op, lecture, leaves, neuron
+from tests.browser.graphs import GRAPHS, Made, diamond, every_op, leaves, lecture, neuron
 from tests.browser.opening import Pages
 
 NODES = "stepper.trace.nodes"
@@ -58,7 +58,10 @@ def test_every_step_has_pythons_numbers(pages: Pages, make: Callable[[], Made]) 
     for position in range(2 * len(ops) + 2):
         page.evaluate(f"stepper.go({position})")
         done = set(ops[:position])
-        want = [value if node["kind"] != "op" or node["id"] in done else None for node, value in zip(nodes, values, strict=True)]
+        want = [
+            value if node["kind"] != "op" or node["id"] in done else None
+            for node, value in zip(nodes, values, strict=True)
+        ]
         assert close(page.evaluate("stepper.values()"), want), position
         steps = position - len(ops) - 1
         want = accumulated(nodes, steps) if steps >= 0 else [None] * len(nodes)
@@ -75,7 +78,9 @@ def test_an_edit_gives_what_python_gives_when_it_runs_again(pages: Pages, make: 
     numbers = [each.data for each in inputs]
     for place, change in enumerate([0.125, -0.125, 0.0625, 0.05][: len(inputs)] * 2):
         numbers[place % len(inputs)] += change
-        page.evaluate("([id, x]) => stepper.set(id, x)", [ids[inputs[place % len(inputs)].label], numbers[place % len(inputs)]])
+        page.evaluate(
+            "([id, x]) => stepper.set(id, x)", [ids[inputs[place % len(inputs)].label], numbers[place % len(inputs)]]
+        )
         again, _ = make(numbers)
         again.backward()
         values, grads = python_numbers(again)
@@ -140,18 +145,16 @@ def test_the_sentences_of_a_walk(pages: Pages) -> None:
         page.evaluate(f"stepper.go({position})")
         told = page.locator("#story").inner_text().split()
         said.append(f"{page.locator('#phase').inner_text()}: {' '.join(told)}")
+    share = "and passes it on, times each local derivative."
     assert said == [
         "Start: Nothing is computed yet: only the leaves have their numbers.",
         "Forward · step 1 of 3: e = a × b = 2 × (−3) = −6",
         "Forward · step 2 of 3: d = e + c = −6 + 10 = 4",
         "Forward · step 3 of 3: L = d × f = 4 × (−2) = −8",
         "Backward · step 1 of 4: Backward begins at L. It changes as much as itself, so ∂L/∂L = 1.",
-        "Backward · step 2 of 4: L has gradient 1 and passes it on, times each local derivative. "
-        "d.grad += −2 × 1 = −2 f.grad += 4 × 1 = 4",
-        "Backward · step 3 of 4: d has gradient −2 and passes it on, times each local derivative. "
-        "e.grad += 1 × (−2) = −2 c.grad += 1 × (−2) = −2",
-        "Backward · step 4 of 4 · done: e has gradient −2 and passes it on, times each local derivative. "
-        "a.grad += −3 × (−2) = 6 b.grad += 2 × (−2) = −4",
+        f"Backward · step 2 of 4: L has gradient 1 {share} d.grad += −2 × 1 = −2 f.grad += 4 × 1 = 4",
+        f"Backward · step 3 of 4: d has gradient −2 {share} e.grad += 1 × (−2) = −2 c.grad += 1 × (−2) = −2",
+        f"Backward · step 4 of 4 · done: e has gradient −2 {share} a.grad += −3 × (−2) = 6 b.grad += 2 × (−2) = −4",
     ]
 
 
@@ -205,7 +208,12 @@ def test_a_leaf_changed_after_the_pass_is_noticed(pages: Pages) -> None:
 
 def test_a_root_without_a_graph(pages: Pages) -> None:
     page = pages.show(cr.Value(3.0, label="alone"))
-    assert page.evaluate("[stepper.position, stepper.length, stepper.values(), stepper.grads()]") == [0, 1, [3.0], [None]]
+    assert page.evaluate("[stepper.position, stepper.length, stepper.values(), stepper.grads()]") == [
+        0,
+        1,
+        [3.0],
+        [None],
+    ]
     assert "one leaf" in page.locator("#story").inner_text()
     page.keyboard.press("End")
     assert page.evaluate("stepper.grads()") == [1.0]

@@ -26,8 +26,12 @@ class NotFoundError(Exception):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("target", metavar="FILE.py:NAME", help="the program and a dotted name in it: train.py:model.loss")
-    parser.add_argument("--out", type=options.place, metavar="FILE", help="where to write the page (default: a new temporary file)")
+    parser.add_argument(
+        "target", metavar="FILE.py:NAME", help="the program and a dotted name in it: train.py:model.loss"
+    )
+    parser.add_argument(
+        "--out", type=options.place, metavar="FILE", help="where to write the page (default: a new temporary file)"
+    )
     parser.add_argument("--lines", action="store_true", help="show the program's lines in the page (it runs slower)")
     parser.add_argument("--no-open", action="store_true", help="only write the page, do not open a browser")
     options.add_reporting(parser)

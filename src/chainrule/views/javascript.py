@@ -103,10 +103,8 @@ class _Function:
         match node:
             case ast.Constant(value=float(value)):
                 return _literal(value)
-            case ast.Name(id=name) if name in self.locals:
-                return name
-            case ast.Name(id=name) if isinstance(self.globals.get(name), float):
-                return _literal(self.globals[name])
+            case ast.Name(id=name):
+                return self._name(node, name)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return f"(-{self._number(operand)})"
             case ast.BinOp(left=left, op=op, right=right) if type(op) in BINARY:
@@ -115,6 +113,14 @@ class _Function:
                 return self._choice(test, body, orelse)
             case ast.Call(func=function, args=arguments, keywords=[]):
                 return self._call(function, arguments)
+            case _:
+                raise self._refuse(node)
+
+    def _name(self, node: ast.expr, name: str) -> str:
+        if name in self.locals:
+            return name
+        if isinstance(self.globals.get(name), float):
+            return _literal(self.globals[name])
         raise self._refuse(node)
 
     def _call(self, function: ast.expr, arguments: list[ast.expr]) -> str:

@@ -33,9 +33,13 @@ const ieee = {
 // For x ≥ ½: the trapezoidal rule with step ½ on ∫ x·e^(−t²) / (x² + t²) dt, and the residue it misses
 // (Chiarella and Reichl, Mathematics of Computation 22, 1968); what is left out is below e^(−4π²).
 function erfcOf(x) {
+  if (x > 28) return 0; // below the smallest float
   const square = x * x;
   let total = 0.5 / square;
   for (let n = 1; n <= 13; n += 1) total += Math.exp(-0.25 * n * n) / (0.25 * n * n + square);
   const residue = x < 6 ? 2 / (1 - Math.exp(4 * Math.PI * x)) : 0;
-  return (x / Math.PI) * op_bell(x, 1) * total + residue; // op_bell keeps the digits that x·x rounds away
+  // x·x would round digits away that e^(−x²) shows again: the square of 24 bits is exact, the rest is small
+  const high = Math.fround(x);
+  const bell = Math.exp(-high * high) * Math.exp((high - x) * (high + x));
+  return (x / Math.PI) * bell * total + residue;
 }
