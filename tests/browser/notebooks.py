@@ -9,9 +9,8 @@ from typing import Any
 CELLS = [
     """\
 import random
-from chainrule import Value
+from chainrule import Value, explain
 from chainrule.nn import MLP
-from chainrule.views.explain import explain
 
 a, b, c, f = (Value(x, label=name) for x, name in [(2, "a"), (-3, "b"), (10, "c"), (-2, "f")])
 L = (a * b + c) * f

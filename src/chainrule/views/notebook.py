@@ -15,7 +15,7 @@ from chainrule.views.names import Scope, callers_scope
 from chainrule.views.page import page_of
 from chainrule.views.picture import LONGEST_TEXT, count_text, legible, picture_of
 from chainrule.views.svg import escape, svg_of
-from chainrule.views.trace import Node, trace_of_part
+from chainrule.views.trace import Node, Trace, trace_of_part
 
 # What a notebook's cell holds readably; `draw_dot` draws more.
 CONNECTIONS = 60
@@ -39,21 +39,25 @@ def value_html(value: Value) -> str:
     return (
         image_html(svg_of(page_of(picture, "LR")).encode(), picture.title)
         + details_html("The numbers as a table", table + note)
-        + _stepper(value, scope)
+        + _stepper(value, scope, trace)
     )
 
 
-def _stepper(value: Value, scope: Scope) -> str:
+def _stepper(value: Value, scope: Scope, trace: Trace) -> str:
     """Return the Stepper in a frame that may run scripts and nothing else; empty without a graph, or for a large one.
 
     The words stand where a frame would be, when a notebook that is not trusted has removed it.
     """
-    part = excerpt(value, 4 * STEPPER_NODES)
-    if not value._prev or any(part.missing) or len(part.nodes) > STEPPER_NODES:
+    if trace.left_out is not None:  # the table's trace is not all of the graph
+        part = excerpt(value, 4 * STEPPER_NODES)
+        if any(part.missing) or len(part.nodes) > STEPPER_NODES:
+            return ""
+        trace = trace_of_part(part, scope=scope)
+    if len(trace.nodes) == 1:
         return ""
     from chainrule.views.stepper import page_text
 
-    page = page_text(trace_of_part(part, scope=scope))
+    page = page_text(trace)
     return details_html(
         "Step through it",
         f'<iframe sandbox="allow-scripts" loading="lazy" title="The Stepper" srcdoc="{escape(page)}"'
