@@ -16,7 +16,7 @@ PAGE = os.sysconf("SC_PAGESIZE")
 # Short runs are repeated until this many nodes have been timed.
 TIMED_NODES = 1_000_000
 # More than the engine's free list holds.
-KEPT_NODES = 200_000
+KEPT_NODES = 300_000
 # The nodes of one of the graphs that are built and dropped: the demo's size; a lecture's are smaller.
 CHURN_GRAPH = 65_000
 CLOSURE_GRAPH = 10_000
