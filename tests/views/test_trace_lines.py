@@ -66,6 +66,15 @@ def test_file_is_shown_without_the_place_of_the_machine(monkeypatch: pytest.Monk
 
 
 @recorded
+@pytest.mark.parametrize("filename", ["/tmp/ipykernel_77/123456.py", "<ipython-input-3-abc>"])
+def test_cell_of_a_notebook_is_called_so(filename: str) -> None:
+    cell: dict[str, Value] = {}
+    with record_lines():
+        exec(compile("\nv = Value(1.0)", filename, "exec"), {"Value": Value}, cell)
+        assert line_of(cell["v"]) == Line("notebook", 2, "")
+
+
+@recorded
 def test_line_is_the_users_not_the_packages() -> None:
     model = MLP(2, [2, 1])
     with record_lines():

@@ -133,8 +133,11 @@ def test_no_code_of_the_user_runs() -> None:
 
 def test_looking_is_bounded() -> None:
     value = Value(1.0)
-    assert name(value, many=[None] * 1_000_000, late=[[value]]) == "v0"
-    assert name(value, many=[None] * 1_000_000, x=value) == "x"
+    many = [None] * 1_000_000
+    assert name(value, many=many, x=value) == "x"
+    assert name(value, many=many, late=[[value]]) == "late[0][0]"
+    assert name(value, many=[*many, value]) == "v0"
+    assert name(value, many=[[many] * 1000] * 1000, late=[[value]]) == "v0"
 
 
 def test_one_model_in_sight_names_and_groups_its_parameters() -> None:

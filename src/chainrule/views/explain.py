@@ -202,7 +202,7 @@ def _factor(subject: Subject, step: Step, partial: set[tuple[int, int]]) -> Fact
 
 def _leads_on(subject: Subject, step: Step) -> bool:
     """Tell whether the user of a step depends on the step's node through another of its operands as well."""
-    depends = subject.flow.depends_on(step.node)
+    depends = subject.flow.depends_on(step.node, step.user)
     others = (other for index, other in enumerate(subject.flow.operands[step.user]) if index != step.operand)
     return any(depends[other] for other in others)
 

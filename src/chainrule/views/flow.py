@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum, isclose, isfinite
 
-from chainrule.graph import Value, has_closure, is_leaf, local_derivatives, op_of
+from chainrule.graph import Value, has_closure, op_of, parts
 from chainrule.views.trace import Trace
 
 
@@ -57,8 +57,10 @@ class Flow:
                 total = totals[place] = held[place]
             for operand, slope in zip(self.operands[place], self.slopes[place], strict=True):
                 so_far = totals[operand]
-                known = total is not None and slope is not None and so_far is not None
-                totals[operand] = so_far + slope * total if known else None  # type: ignore[operator]  # none is None
+                if total is None or slope is None or so_far is None:
+                    totals[operand] = None
+                else:
+                    totals[operand] = so_far + slope * total
         return totals
 
     def shares(self, gradients: Sequence[float | None], wanted: Sequence[int]) -> dict[int, list[Share]]:
@@ -72,12 +74,16 @@ class Flow:
                     received[operand].append(Share(user, index, slope, amount))
         return received
 
-    def depends_on(self, target: int) -> list[bool]:
-        """Tell for every node whether `target` is it or something it was made from."""
-        depends = [False] * len(self.operands)
+    def depends_on(self, target: int, end: int | None = None) -> list[bool]:
+        """Tell for every node before `end` whether `target` is it or something it was made from."""
+        end = len(self.operands) if end is None else end
+        depends = [False] * end
         depends[target] = True
-        for place in range(target + 1, len(self.operands)):
-            depends[place] = any(depends[operand] for operand in self.operands[place])
+        for place in range(target + 1, end):
+            for operand in self.operands[place]:
+                if depends[operand]:
+                    depends[place] = True
+                    break
         return depends
 
 
@@ -92,14 +98,11 @@ def flow_of_order(order: Sequence[Value]) -> Flow:
     operands: list[tuple[int, ...]] = []
     slopes: list[tuple[float | None, ...]] = []
     for node in order:
-        known = is_leaf(node) or (op_of(node) is not None and not has_closure(node))
-        kept = [
-            (place[id(operand)], slope if known else None)
-            for operand, slope in zip(node._prev, local_derivatives(node), strict=True)
-            if id(operand) in place
-        ]
-        operands.append(tuple(operand for operand, _ in kept))
-        slopes.append(tuple(slope for _, slope in kept))
+        inputs, by_each = parts(node)  # a plain number has no place here
+        used = [index for index, operand in enumerate(inputs) if isinstance(operand, Value)]
+        operands.append(tuple([place[id(inputs[index])] for index in used]))
+        known = op_of(node) is not None and not has_closure(node)
+        slopes.append(tuple([by_each[index] if known else None for index in used]))
     return Flow(operands, slopes)
 
 

@@ -7,6 +7,7 @@ is to ask anew for each node while lines are recorded. So a program that does no
 from __future__ import annotations
 
 import linecache
+import os
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from chainrule.graph import Value, keep_dead_nodes
 
 # Calls between the user's line and the engine: model, layer, neuron and op, and room for the user's own modules.
 FRAMES = 12
-_PACKAGE = str(Path(__file__).parents[1])
+_PACKAGE = str(Path(__file__).parents[1]) + os.sep
 _under_way: list[None] = []  # an entry for each recording, since one may stand inside another
 
 
@@ -72,7 +73,9 @@ def line_of(value: Value) -> Line | None:
 
 
 def _shown(filename: str) -> str:
-    """Return a path that says nothing about whose machine it is."""
+    """Return a path that says nothing about whose machine it is; a notebook's cells have names of the day."""
+    if "ipykernel_" in filename or filename.startswith("<ipython-input"):
+        return "notebook"
     path = Path(filename)
     try:
         return path.relative_to(Path.cwd()).as_posix()

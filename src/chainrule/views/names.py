@@ -20,6 +20,7 @@ LONGEST_NAME = 40
 LONGEST_EXPRESSION = 16
 # How many objects are looked at for names. A program may hold millions; naming must not be felt.
 MOST_LOOKED_AT = 50_000
+MOST_IN_ONE = 10_000
 # Who calls us on behalf of a person: their variables are not the person's.
 _MESSENGERS = frozenset({"IPython", "ipykernel", "marimo", "chainrule", "runpy", "pprint"})
 
@@ -62,6 +63,7 @@ def variables(scope: Scope, wanted: Set[int]) -> Found:
 
     Looks at Python's own containers and instance dictionaries only, so that no code of the user's runs. The
     name with the fewest levels wins, then the first. A Module names its parameters as `named_parameters()` does.
+    Looks at a bounded number of objects, and of large ones at the beginning.
     """
     found = Found()
     models: dict[int, tuple[str, Any]] = {}
@@ -95,16 +97,19 @@ def _public(name: object) -> bool:
 
 
 def _is_module(thing: object) -> bool:
-    return any(kind.__module__.startswith("chainrule.nn") and kind.__name__ == "Module" for kind in type(thing).__mro__)
+    return any(
+        kind.__name__ == "Module" and str(kind.__module__).startswith("chainrule.nn") for kind in type(thing).__mro__
+    )
 
 
 def _inside(name: str, thing: object) -> Iterable[tuple[str, object]]:
     """Give the names of what a container or object holds, without running any code of its class."""
     if type(thing) in {list, tuple}:
         # mypy knows a class by isinstance alone, and that would also be true of a user's subclass
-        return [(f"{name}[{place}]", item) for place, item in enumerate(thing)]  # type: ignore[arg-type, var-annotated]
+        items = thing[:MOST_IN_ONE]  # type: ignore[index]
+        return [(f"{name}[{place}]", item) for place, item in enumerate(items)]
     if type(thing) is dict:
-        return [(f"{name}[{key!r}]", item) for key, item in list(thing.items()) if type(key) in {str, int}]
+        return [(f"{name}[{key!r}]", item) for key, item in _first(thing) if type(key) in {str, int}]
     if isinstance(thing, (ModuleType, type, FunctionType)):
         return []
     try:
@@ -113,7 +118,13 @@ def _inside(name: str, thing: object) -> Iterable[tuple[str, object]]:
         return []
     if type(attributes) is not dict:
         return []
-    return [(f"{name}.{key}", item) for key, item in list(attributes.items()) if type(key) is str and key[:1] != "_"]
+    return [(f"{name}.{key}", item) for key, item in _first(attributes) if type(key) is str and key[:1] != "_"]
+
+
+def _first(items: dict[Any, object]) -> list[tuple[Any, object]]:
+    """Return what a dict holds, of a large one the beginning."""
+    # a copy at once: another thread may add to it
+    return list(items.items())[:MOST_IN_ONE]
 
 
 def names_of(

@@ -41,50 +41,56 @@ class Paths:
         self._flow = flow
         self._target = target
         depends = flow.depends_on(target)
-        self._steps: dict[int, list[Step]] = {}
-        self._best: dict[int, float] = {target: 0.0}
-        numbers: dict[int, float] = {target: 1.0}
+        # the logarithm of the largest product of a path from here, and how many paths there are
+        self._best: list[float | None] = [None] * len(depends)
+        self._best[target] = 0.0
+        numbers = [0.0] * len(depends)
+        numbers[target] = 1.0
         self.blocked: list[int] = []
-        for user in range(target + 1, flow.root + 1):
+        for user in range(target + 1, len(depends)):
             if depends[user]:
-                steps = [
-                    Step(user, index, node, slope)
-                    for index, (node, slope) in enumerate(zip(flow.operands[user], flow.slopes[user], strict=True))
-                    if slope is not None and node in self._best
-                ]
-                if any(
-                    slope is None and depends[node]
-                    for node, slope in zip(flow.operands[user], flow.slopes[user], strict=True)
-                ):
-                    self.blocked.append(user)
-                if steps:
-                    steps.sort(key=self._length, reverse=True)
-                    self._steps[user] = steps
-                    self._best[user] = self._length(steps[0])
-                    numbers[user] = sum(numbers[step.node] for step in steps)
-        self.number = numbers.get(flow.root, 0.0)
+                self._extend(user, depends, numbers)
+        self.number = numbers[flow.root]
 
-    def _length(self, step: Step) -> float:
-        """Return the logarithm of the largest product of a path that begins with this step."""
-        return _magnitude(step.slope) + self._best[step.node]
+    def _extend(self, user: int, depends: list[bool], numbers: list[float]) -> None:
+        """Find the best way on from a node, when those of its operands are known."""
+        best: float | None = None
+        for node, slope in zip(self._flow.operands[user], self._flow.slopes[user], strict=True):
+            after = self._best[node]
+            if slope is None:
+                if depends[node] and self.blocked[-1:] != [user]:
+                    self.blocked.append(user)
+            elif after is not None:
+                length = _magnitude(slope) + after
+                best = length if best is None or length > best else best
+                numbers[user] += numbers[node]
+        self._best[user] = best
+
+    def _steps(self, user: int) -> list[tuple[float, Step]]:
+        """Return the ways on from a node, each with what it costs against the best, the best first."""
+        found = []
+        best = self._best[user]
+        for index, (node, slope) in enumerate(zip(self._flow.operands[user], self._flow.slopes[user], strict=True)):
+            after = self._best[node]
+            if slope is not None and after is not None and best is not None:
+                found.append((best - _magnitude(slope) - after, index, Step(user, index, node, slope)))
+        return [(cost, step) for cost, _, step in sorted(found, key=lambda each: each[:2])]
 
     def largest_first(self) -> Iterator[list[Step]]:
         """Give every path, the largest product first; each takes time proportional to its length."""
-        if self._flow.root not in self._best:
+        if self._best[self._flow.root] is None:
             return
         order = count()
-        # what the path costs against the best one; the first deviation to come; the steps up to and with it
+        # what the path costs against the best one; the node it has reached; the steps up to there
         waiting: list[tuple[float, int, int, Link | None]] = [(0.0, next(order), self._flow.root, None)]
         while waiting:
             cost, _, place, taken = heappop(waiting)
             while place != self._target:
-                steps = self._steps[place]
-                best = self._best[place]
-                for step in steps[1:]:
-                    more = max(best - self._length(step), 0.0)
-                    heappush(waiting, (cost + more, next(order), step.node, (taken, step)))
-                taken = (taken, steps[0])
-                place = steps[0].node
+                (_, best), *others = self._steps(place)
+                for more, step in others:
+                    heappush(waiting, (cost + max(more, 0.0), next(order), step.node, (taken, step)))
+                taken = (taken, best)
+                place = best.node
             yield _listed(taken)
 
 
