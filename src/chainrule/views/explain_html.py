@@ -1,4 +1,4 @@
-"""Explanations as HTML: tables that any page or notebook shows, with no script and no colour of their own."""
+"""Explanations as HTML that any page or notebook shows, with no script and no colour of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from chainrule.views.explained import GraphSum, NodeSum, Path, PathSum
 from chainrule.views.numbers import number_text
 from chainrule.views.svg import escape
 
-_CELL = 'style="text-align: center; padding: 0.2em 0.5em"'
+_CELL = 'style="text-align: left; vertical-align: top; padding: 0.1em 1em 0.1em 0"'
+# A factor with its number below it; a row of them breaks where the page ends.
+_FACTOR = 'style="display: inline-block; text-align: center; margin: 0.2em 0"'
 
 
 def html_of(part: PathSum | GraphSum, digits: int) -> str:
@@ -51,23 +53,15 @@ def _path_sum(part: PathSum, digits: int) -> str:
 
 
 def _path(path: Path, digits: int) -> str:
-    """Return a table of two rows, each factor's symbol above its number."""
-    symbols = [_isolated(factor_text(factor)) for factor in path.first]
-    numbers = [number_text(factor.slope, digits) for factor in path.first]
+    """Return the factors of a path, each symbol above its number, and their product."""
+    pairs = [(_isolated(factor_text(factor)), factor.slope) for factor in path.factors]
     if path.between:
-        symbols.append(f"… {path.between:,} more …")
-        numbers.append(number_text(path.between_product, digits))
-    symbols += [_isolated(factor_text(factor)) for factor in path.last]
-    numbers += [number_text(factor.slope, digits) for factor in path.last]
-    if not symbols:
-        return ""
-    head = "<td>·</td>".join(f'<th scope="col" {_CELL}>{symbol}</th>' for symbol in symbols)
-    body = "<td>·</td>".join(f"<td {_CELL}>{number}</td>" for number in numbers)
-    product = number_text(path.product, digits)
-    return (
-        f'<table><tr>{head}<th scope="col" {_CELL}>product</th></tr>'
-        f"<tr>{body}<td {_CELL}>= <strong>{product}</strong></td></tr></table>"
-    )
+        pairs.insert(len(path.first), (f"… {path.between:,} more factors …", path.between_product))
+    factors = [
+        f"<span {_FACTOR}>{symbol}<br><strong>{number_text(number, digits)}</strong></span>" for symbol, number in pairs
+    ]
+    product = f"<span {_FACTOR}>product<br><strong>{number_text(path.product, digits)}</strong></span>"
+    return f"<p>{' · '.join(factors)} = {product}</p>" if factors else ""
 
 
 def _graph_sum(part: GraphSum, digits: int) -> str:
@@ -76,9 +70,9 @@ def _graph_sum(part: GraphSum, digits: int) -> str:
     order = f"<p>{escape(order_text(part.order, digits))}</p>" if part.order is not None else ""
     rows = "".join(_row(node, digits) for node in part.nodes)
     return (
-        f"<p>{_isolated(title)}</p><table><caption>Gradients in the order of backward</caption>"
-        '<tr><th scope="col">node</th><th scope="col">gradient</th><th scope="col">what it received</th></tr>'
-        f"{rows}</table>{more}{order}"
+        f"<p>{_isolated(title)}</p><p>Gradients in the order of backward:</p><table>"
+        f'<tr><th scope="col" {_CELL}>node</th><th scope="col" {_CELL}>gradient</th>'
+        f'<th scope="col" {_CELL}>what it received</th></tr>{rows}</table>{more}{order}'
     )
 
 
@@ -89,4 +83,7 @@ def _row(node: NodeSum, digits: int) -> str:
         rest = "?" if node.rest is None else number_text(node.rest, digits)
         terms.append(f"{rest} through {node.others:,} more")
     received = " + ".join(terms) or "1, where backward starts"
-    return f'<tr><th scope="row">{_isolated(node.name)}</th><td>{total}</td><td>{received}</td></tr>'
+    return (
+        f'<tr><th scope="row" {_CELL}>{_isolated(node.name)}</th><td {_CELL}>{total}</td>'
+        f"<td {_CELL}>{received}</td></tr>"
+    )

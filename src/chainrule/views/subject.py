@@ -15,6 +15,8 @@ from chainrule.views.trace import LIMIT, Trace, trace_of_part
 
 # A gradient that differs is told of a few nodes only; the reason is the same for all.
 MOST_REMARKS = 3
+# A formula longer than a line explains nothing.
+LONGEST_MADE = 80
 
 
 class Subject:
@@ -59,7 +61,7 @@ class Subject:
         if self.trace is None and len(operands) < len(value._prev):  # constants have no place in a large graph
             return ""
         text = formula(op, value._op, [self.name(operand) for operand in operands[:LONGEST_EXPRESSION]])
-        return text if len(operands) <= LONGEST_EXPRESSION else ""
+        return text if len(operands) <= LONGEST_EXPRESSION and len(text) <= LONGEST_MADE else ""
 
     def legend(self, places: Sequence[int], most: int = 12) -> tuple[tuple[str, str], ...]:
         """Return the formulas of those nodes whose names are only numbers."""
