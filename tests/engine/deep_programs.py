@@ -19,7 +19,8 @@ import chainrule as cr
 from chainrule import Value
 from chainrule.engine import compiled, topological_order
 
-STACK = 256 * 1024
+# Uncompiled, CPython itself frees the nodes, and its 3.13 lets 10,000 frees nest, which takes some megabytes.
+STACK = (256 if compiled else 8 * 1024) * 1024
 RECURSION = 120
 
 

@@ -109,11 +109,12 @@ class Finalizer:
             gc.collect()
 
 
+@pytest.mark.usefixtures("quick_collector")
 def test_finalizers_that_use_the_engine() -> None:
     ended: list[int] = []
 
     def work() -> None:
-        for _ in range(60):
+        for _ in range(30):
             x = Value(1.0)
             x.end = Finalizer(ended)
             y = x
@@ -130,7 +131,7 @@ def test_finalizers_that_use_the_engine() -> None:
     for worker in workers:
         worker.join(60)
     gc.collect()
-    assert len(ended) == 4 * 60 * 2
+    assert len(ended) == 4 * 30 * 2
 
 
 class Node(Value):
@@ -191,6 +192,7 @@ def churn(steps: int, seed: int) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::chainrule.StaleGradientWarning")
+@pytest.mark.usefixtures("quick_collector")
 @pytest.mark.parametrize("seed", range(3))
 def test_churn(seed: int) -> None:
     churn(6000, seed)
