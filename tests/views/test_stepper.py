@@ -182,7 +182,7 @@ def test_wide_dot_products_do_not_make_an_excerpt() -> None:
 
 def test_a_huge_graph_gives_an_excerpt_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stepper, "MOST_NODES", 1000)
-    monkeypatch.setattr(stepper, "LIMIT", 500)
+    monkeypatch.setattr(stepper, "EXCERPT", 500)
     x = cr.Value(0.1)
     y = x
     for _ in range(5000):

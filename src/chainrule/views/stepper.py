@@ -13,14 +13,14 @@ from string import Template
 from typing import Any
 
 from chainrule.files import PathLike, write_whole
-from chainrule.graph import Value, excerpt, require_value
+from chainrule.graph import MOST_COUNTED, Value, excerpt, require_value
 from chainrule.ops import TABLE
 from chainrule.views.javascript import op_table_text
 from chainrule.views.names import Scope, callers_scope
 from chainrule.views.numbers import number_text
 from chainrule.views.picture import legible
 from chainrule.views.svg import escape
-from chainrule.views.trace import LIMIT, Trace, trace_of
+from chainrule.views.trace import Trace, trace_of_part
 
 FOLDER = Path(__file__).with_name("stepper")
 SCRIPTS = (
@@ -49,7 +49,7 @@ POLICY = (
     "base-uri 'none'; form-action 'none'"
 )
 # How large a graph a page holds as a whole, and how many connections are followed in a larger one.
-MOST_NODES, MOST_CONNECTIONS = 20_000, 250_000
+MOST_NODES, MOST_CONNECTIONS, EXCERPT = 20_000, 120_000, 20_000
 
 
 def to_html(root: Value, path: PathLike | None = None, model: Any = None) -> str:
@@ -113,8 +113,10 @@ def open_page(path: Path) -> bool:
 
 def page_trace(root: Value, model: Any, scope: Scope) -> Trace:
     """Return the trace for a page: of the whole graph, if its nodes are few, however many their connections."""
-    whole = len(excerpt(root, MOST_CONNECTIONS).nodes) <= MOST_NODES
-    return trace_of(root, model, scope, limit=MOST_CONNECTIONS if whole else LIMIT)
+    part = excerpt(root, MOST_CONNECTIONS)
+    if len(part.nodes) > MOST_NODES:
+        part = excerpt(root, EXCERPT)
+    return trace_of_part(part, model, scope)
 
 
 def page_text(trace: Trace) -> str:
@@ -171,8 +173,8 @@ def _about(trace: Trace) -> str:
 def _truncated(trace: Trace) -> str:
     if trace.left_out is None:
         return ""
-    least = "more than " if trace.left_out > 100_000 else ""
+    left = "more than 100,000" if trace.left_out > MOST_COUNTED else f"{trace.left_out:,}"
     return (
-        f'<p class="notice">This is the part of the graph nearest to its root: {least}{trace.left_out:,} nodes '
+        f'<p class="notice">This is the part of the graph nearest to its root: {left} nodes '
         "are left out. A gradient here lacks what would come back through those.</p>"
     )

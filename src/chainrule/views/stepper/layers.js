@@ -4,12 +4,13 @@
 // page lays out anew whenever a box is folded.
 
 const GAP_ALONG = 66;
+const GAP_AT_RIM = 30;
 const GAP_ACROSS = 18;
 const SWEEPS = 6;
 const MOST_LANES = 3000;
 
 /**
- * Place items of { width, height, first } joined by arrows { tail, head, out, into }, where out and into say how
+ * Place items of { width, height, first }, ports among them at their side of the rim, joined by arrows { tail, head, out, into }, where out and into say how
  * far from the middle of its item an arrow leaves and enters. Sets x, y (the middle) and column (half the width of its rank) on
  * the items and lanes (points on the way) on the arrows; returns the extent.
  */
@@ -33,7 +34,14 @@ function netOf(items, arrows) {
   for (const { tail, head } of directed) heads[tail].push(head);
   // longest way to an end, so that leaves stand next to their users
   const places = [...items.keys()].sort((a, b) => order[b] - order[a]);
-  for (const item of places) for (const head of heads[item]) rank[item] = Math.max(rank[item], rank[head] + 1);
+  for (const item of places) {
+    if (items[item].side === "out") rank[item] = -1;
+    for (const head of heads[item]) rank[item] = Math.max(rank[item], rank[head] + 1);
+  }
+  // ports that lead out stand alone at the end, ports that lead in at the beginning
+  const first = Math.max(...rank.filter((_, item) => !items[item].port)) + 1;
+  const shift = items.some(({ side }) => side === "out") ? 1 : 0;
+  items.forEach(({ side }, item) => (rank[item] = (side === "in" ? first : rank[item]) + shift));
 
   const net = { rank, size: items.map(({ width, height }) => ({ width, height })), tails: [], heads: [], chains: [] };
   items.forEach(() => (net.tails.push([]), net.heads.push([])));
@@ -222,11 +230,13 @@ function wish(net, links, across, item) {
 
 function measure(net, rows, across, items, arrows) {
   const along = [];
+  const rim = (rank) => rows[rank].some((item) => items[item]?.port);
   let total = 0;
   for (let rank = rows.length - 1; rank >= 0; rank -= 1) {
     const depth = Math.max(...rows[rank].map((item) => net.size[item].width));
     along[rank] = { middle: total + depth / 2, half: depth / 2 };
-    total += depth + GAP_ALONG;
+    total += depth;
+    if (rank) total += rim(rank) || rim(rank - 1) ? GAP_AT_RIM : GAP_ALONG;
   }
   const tops = [...across].map((y, item) => y - net.size[item].height / 2);
   const low = Math.min(...tops);
@@ -240,5 +250,5 @@ function measure(net, rows, across, items, arrows) {
     arrow.back = back;
     if (back) arrow.lanes.reverse();
   }
-  return { width: Math.max(total - GAP_ALONG, 0), height: Math.max(high - low, 0) };
+  return { width: total, height: Math.max(high - low, 0) };
 }

@@ -22,7 +22,7 @@ class Panel {
     const key = [said, ...more, ...lines].join("\n");
     if (key === this.told) return;
     this.told = key;
-    const list = lines.length ? h("ul", { class: "ledger" }, ...lines.map((line) => h("li", {}, isolated(line)))) : "";
+    const list = lines.length ? h("ul", { class: "ledger" }, ...lines.map((line) => h("li", {}, line))) : "";
     byId("story").replaceChildren(...[said, ...more].map((words) => h("p", {}, words)), ...(list ? [list] : []));
   }
 
@@ -122,7 +122,7 @@ class Panel {
     const { graph, view } = this;
     const whole = d(nameOf(graph.nodes[graph.root], 12));
     const name = (id) => d(nameOf(graph.nodes[id], 14, node.group));
-    const head = `${whole}/${name(node.id)}`;
+    const head = fraction(whole, name(node.id));
     const line = (left, ...right) => [h("span", { class: "left" }, left), h("span", { class: "right" }, ...right)];
     if (node.kind === "constant") return [h("p", { class: "note" }, "A constant receives no gradient.")];
     const terms = graph.users[node.id].filter(([user]) => view.passed(user));
@@ -131,12 +131,12 @@ class Panel {
     if (node.id === graph.root && view.grad[node.id] !== null) return [line(head, "= 1")];
     if (!terms.length) return [line(head, h("span", { class: "note" }, "not computed yet"))];
     const few = this.largest(terms);
-    const symbols = few.map(([user, slot]) => `${name(user)}/${name(node.id)}${this.twin(user, slot)} × ${whole}/${name(user)}`);
+    const symbols = few.map(([user, slot]) => [fraction(name(user), `${name(node.id)}${this.twin(user, slot)}`), " × ", fraction(whole, name(user))]);
     const more = terms.length > few.length ? ` + … (${count(terms.length - few.length, "smaller term")})` : "";
     const later = waiting ? h("span", { class: "note" }, ` + ${count(waiting, "term")} to come`) : "";
     const total = node.id === view.hidden ? "?" : text(view.grad[node.id]);
     const numbers = few.flatMap(([user, slot], i) => [i ? " + " : "", this.term(node, user, slot)]);
-    const sums = symbols.flatMap((product, i) => [i ? " + " : "", h("span", { class: "product" }, product)]);
+    const sums = symbols.flatMap((product, i) => [i ? " + " : "", h("span", {}, ...product)]);
     return [line(head, "= ", ...sums, more), line("", "= ", ...numbers, more, later),
       line("", h("strong", {}, `= ${total}`), waiting ? h("span", { class: "note" }, " so far") : "")];
   }
@@ -204,6 +204,11 @@ function phaseOf(graph, position) {
   if (kind === "start") return "Start";
   const done = position === graph.length ? " · done" : "";
   return `${kind === "forward" ? "Forward" : "Backward"} · step ${at} of ${of}${done}`;
+}
+
+/** A derivative as people write it by hand, one above the other; read aloud and copied, "∂L/∂a". */
+function fraction(over, under) {
+  return h("span", { class: "fraction" }, h("span", {}, over), h("span", { class: "slash" }, "/"), h("span", {}, under));
 }
 
 /** The number that a person typed, null when it is none. */

@@ -6,19 +6,13 @@ const FRAME = { pad: 14, head: 30 };
 /** Lay out a tree of boxes: { boxes, frames, edges, width, height }, boxes with left, top, width, height. */
 function planOf(tree, widthOf) {
   const { graph } = tree;
-  const seen = graph.nodes.map((node) => tree.seen(node.id));
-  const edges = visibleEdges(tree, seen);
-  const arrowsIn = new Map();
-  for (const edge of edges) {
-    const [tail, head, around] = siblings(edge.from, edge.to);
-    Object.assign(edge, { tailBox: tail, headBox: head });
-    if (!arrowsIn.has(around)) arrowsIn.set(around, []);
-    arrowsIn.get(around).push(edge);
-  }
+  const edges = visibleEdges(tree, graph.nodes.map((node) => tree.seen(node.id)));
+  forgetWays(tree.root);
+  for (const edge of edges) edge.hops = hopsOf(edge);
   const plan = { boxes: [], frames: [], edges };
-  sizeOf(tree.root, graph, arrowsIn, widthOf);
+  sizeOf(tree.root, graph, widthOf);
   place(tree.root, 0, 0, plan);
-  for (const edge of edges) edge.points = pathOf(edge);
+  for (const edge of edges) edge.points = edge.hops.flatMap((hop) => pointsOf(hop));
   const { inner } = tree.root;
   return Object.assign(plan, { width: inner.width, height: inner.height });
 }
@@ -64,7 +58,55 @@ function siblings(from, to) {
   return [outer.get(box.parent), box, box.parent];
 }
 
-function sizeOf(box, graph, arrowsIn, widthOf) {
+function forgetWays(root) {
+  const stack = [root];
+  while (stack.length) {
+    const box = stack.pop();
+    Object.assign(box, { hops: new Map(), ports: new Map() });
+    stack.push(...box.children);
+  }
+}
+
+/**
+ * An edge as hops, each inside one frame: out through the frames around its start, across, and in through those
+ * around its end. Where it crosses the rim of a frame it has a port, which the layout of the frame places.
+ */
+function hopsOf({ key, from, to, into }) {
+  const [tail, head, around] = siblings(from, to);
+  const shared = to.kind === "node" || to.kind === "piece" ? key : to.key; // edges into a folded box share a port
+  const outwards = [];
+  let leaves = null;
+  for (let [at, frame] = [from, from.parent]; frame !== around; [at, frame] = [frame, frame.parent]) {
+    const port = portIn(frame, "out", from.key);
+    outwards.push(hopIn(frame, `out ${from.key}`, { tail: at, leaves, head: port, shift: 0 }));
+    leaves = port;
+  }
+  const inwards = [];
+  let enters = null;
+  for (let [at, frame] = [to, to.parent]; frame !== around; [at, frame] = [frame, frame.parent]) {
+    const port = portIn(frame, "in", shared);
+    inwards.unshift(hopIn(frame, `in ${shared}`, { tail: port, head: at, enters, shift: enters ? 0 : into }));
+    enters = port;
+  }
+  const across = hopIn(around, `across ${key}`, { tail, leaves, head, enters, shift: enters ? 0 : into });
+  return [...outwards, across, ...inwards];
+}
+
+function portIn(frame, side, key) {
+  const name = `${side} ${key}`;
+  if (!frame.ports.has(name)) {
+    const first = side === "in" ? -1 : Infinity;
+    frame.ports.set(name, { port: true, side, frame, first, width: 0, height: 4 });
+  }
+  return frame.ports.get(name);
+}
+
+function hopIn(frame, key, hop) {
+  if (!frame.hops.has(key)) frame.hops.set(key, { ...hop, frame });
+  return frame.hops.get(key);
+}
+
+function sizeOf(box, graph, widthOf) {
   if (box.kind === "piece") {
     [box.width, box.height] = SIZE.piece;
     return;
@@ -78,31 +120,29 @@ function sizeOf(box, graph, arrowsIn, widthOf) {
     [box.width, box.height] = SIZE.folded;
     return;
   }
-  for (const child of box.children) sizeOf(child, graph, arrowsIn, widthOf);
-  const number = new Map(box.children.map((child, i) => [child, i]));
-  const arrows = (arrowsIn.get(box) ?? []).map((edge) => ({
-    edge,
-    tail: number.get(edge.tailBox),
-    head: number.get(edge.headBox),
-    out: heightWithin(edge.from, edge.tailBox),
-    into: heightWithin(edge.to, edge.headBox) + edge.into,
+  for (const child of box.children) sizeOf(child, graph, widthOf);
+  const items = [...box.children, ...box.ports.values()];
+  const number = new Map(items.map((item, i) => [item, i]));
+  const arrows = [...box.hops.values()].map((hop) => ({
+    hop,
+    tail: number.get(hop.tail),
+    head: number.get(hop.head),
+    out: hop.leaves ? belowMiddle(hop.leaves) : 0,
+    into: hop.enters ? belowMiddle(hop.enters) : hop.shift,
   }));
-  box.inner = layOut(box.children, arrows);
-  for (const { edge, lanes, back } of arrows) Object.assign(edge, { lanes, back });
+  box.inner = layOut(items, arrows);
+  for (const { hop, lanes, back } of arrows) Object.assign(hop, { lanes, back });
   box.width = box.inner.width + 2 * FRAME.pad;
   box.height = box.inner.height + FRAME.pad + FRAME.head;
 }
 
-/** How far below the middle of an outer box the middle of an inner one lies. */
-function heightWithin(inner, outer) {
-  let y = 0;
-  for (let box = inner; box !== outer; box = box.parent) {
-    y += box.y + FRAME.head - box.parent.height / 2;
-  }
-  return y;
+/** How far below the middle of its frame a port lies. */
+function belowMiddle(port) {
+  return FRAME.head + port.y - port.frame.height / 2;
 }
 
 function place(box, left, top, plan) {
+  box.origin = { left, top };
   for (const child of box.children) {
     Object.assign(child, { left: left + child.x - child.width / 2, top: top + child.y - child.height / 2 });
     if (child.open) {
@@ -112,42 +152,41 @@ function place(box, left, top, plan) {
       plan.boxes.push(child);
     }
   }
-  box.origin = { left, top };
 }
 
-/** The points of an edge: straight across ranks, bending between them. */
-function pathOf({ from, to, tailBox, headBox, lanes, back, into }) {
-  const { left, top } = tailBox.parent.origin;
-  const begin = { x: from.left + from.width, y: from.top + from.height / 2 };
-  const end = { x: to.left, y: to.top + to.height / 2 + into };
-  if (back) return [begin, end];
-  const leave = left + tailBox.x + tailBox.column;
-  const enter = left + headBox.x - headBox.column;
+/** The points of a hop: straight across ranks, bending (`bend`) between them. */
+function pointsOf({ frame, tail, leaves, head, enters, shift, lanes, back }) {
+  const { left, top } = frame.origin;
+  const begin = tail.port
+    ? { x: left + tail.x, y: top + tail.y }
+    : { x: tail.left + tail.width, y: tail.top + tail.height / 2 + (leaves ? belowMiddle(leaves) : 0) };
+  const end = head.port
+    ? { x: left + head.x, y: top + head.y }
+    : { x: head.left, y: head.top + head.height / 2 + (enters ? belowMiddle(enters) : shift) };
+  if (back) return [begin, { ...end, bend: true }];
   const passed = lanes.flatMap(({ middle, half, y }) => [
-    { x: left + middle - half, y: top + y },
+    { x: left + middle - half, y: top + y, bend: true },
     { x: left + middle + half, y: top + y },
   ]);
-  return [begin, { x: leave, y: begin.y }, ...passed, { x: enter, y: end.y }, end];
+  const enter = { x: left + head.x - head.column, y: end.y, bend: true };
+  return [begin, { x: left + tail.x + tail.column, y: begin.y }, ...passed, enter, end];
 }
 
-/** An SVG path through points: each second stretch is a bend. */
+/** An SVG path through points. */
 function curveOf(points) {
-  if (points.length === 2) {
-    const [a, b] = points;
-    const far = Math.max(60, Math.abs(b.x - a.x) / 2);
-    return `M${a.x} ${a.y}C${a.x + far} ${a.y} ${b.x - far} ${b.y} ${b.x} ${b.y}`;
-  }
-  let path = `M${points[0].x} ${points[0].y}`;
-  points.slice(1).forEach((b, i) => {
-    const a = points[i];
-    const middle = (a.x + b.x) / 2;
-    path += i % 2 ? `C${middle} ${a.y} ${middle} ${b.y} ${b.x} ${b.y}` : `L${b.x} ${b.y}`;
-  });
-  return path;
+  return points.map((b, i) => {
+    if (!i) return `M${b.x} ${b.y}`;
+    const a = points[i - 1];
+    if (!b.bend || a.y === b.y) return `L${b.x} ${b.y}`;
+    const far = b.x > a.x ? (b.x - a.x) / 2 : 60; // against the direction, in a loop
+    return `C${a.x + far} ${a.y} ${b.x - far} ${b.y} ${b.x} ${b.y}`;
+  }).join("");
 }
 
 /** Where a label stands: in the last bend, on the outer side of where the edge comes in. */
 function labelSpot({ points, into }) {
-  const [a, b] = points.slice(points.length === 2 ? -2 : -3);
+  let last = points.length - 1;
+  while (last > 1 && !points[last].bend) last -= 1;
+  const [a, b] = [points[last - 1], points[last]];
   return { x: a.x + (b.x - a.x) * 0.55, y: a.y + (b.y - a.y) * 0.58 + 7 * Math.sign(into) };
 }

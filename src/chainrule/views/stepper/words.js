@@ -59,7 +59,7 @@ function application(node, operands) {
   const powered = node.exponent !== null && node.exponent !== undefined;
   if (powered) return `${bracketed(a)}^${text(numberOf(node.exponent))}`;
   if (node.op === "power") return `${bracketed(a)}^${b}`;
-  if (INFIX[node.op]) return `${a} ${INFIX[node.op]} ${b}`;
+  if (INFIX[node.op]) return `${whole(a)} ${INFIX[node.op]} ${whole(b)}`;
   if (node.op === "negative") return `−${bracketed(a)}`;
   if (node.op === "sum") return listed(operands, " + ");
   if (node.op === "dot") return listed(products(operands), " + ");
@@ -70,10 +70,15 @@ function bracketed(operand) {
   return /^[\p{L}\d_.]+$/u.test(operand) ? operand : `(${operand})`;
 }
 
+/** An operand of + − × ÷ that is itself several words, as the name "e - 1" is, in brackets. */
+function whole(operand) {
+  return / [-+*/] /.test(operand) ? `(${operand})` : operand;
+}
+
 function products(operands) {
   const half = operands.length >> 1;
   const start = operands.length % 2 ? [operands[operands.length - 1]] : [];
-  return [...operands.slice(0, half).map((left, i) => `${left} × ${operands[half + i]}`), ...start];
+  return [...operands.slice(0, half).map((left, i) => `${whole(left)} × ${whole(operands[half + i])}`), ...start];
 }
 
 function listed(parts, join, most = 6) {
@@ -84,6 +89,13 @@ function listed(parts, join, most = 6) {
 
 /** The name of a node inside a sentence; of a long path the end is kept, and among its own neuron only its own name. */
 function nameOf(node, most = 28, group = "") {
+  const name = plainName(node, most, group);
+  return RIGHT_TO_LEFT.test(name) ? `\u2068${name}\u2069` : name; // isolated, or it would turn the sentence around
+}
+
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/u;
+
+function plainName(node, most, group) {
   if (node.kind === "constant") return text(numberOf(node.data));
   const name = group && node.group === group ? shortName(node) : node.name;
   const parts = name.split(".");
@@ -145,7 +157,8 @@ function forwardSentence(graph, node, name) {
   const result = text(graph.data[node.id]);
   if (!graph.rules[node.id]) return { said: `${name} = ${result}, as Python computed it.`, lines: [] };
   const applied = application(node, numbers);
-  const named = name === formula || name.replaceAll(/[\s*×]/gu, "") === formula.replaceAll(/[\s*×]/gu, "");
+  const bare = (words) => words.replaceAll(/[\s*×÷/()−-]/gu, "");
+  const named = bare(name) === bare(formula);
   const stages = [named ? "" : name, formula, applied, result].filter(Boolean);
   const said = stages.join(" = ");
   if (said.length <= 44) return { said, lines: [] };
