@@ -47,7 +47,7 @@ def wanted(rows: str) -> Callable[[str], bool]:
 def timed_section(rows: Sequence[Row], options: argparse.Namespace, failures: dict[str, str]) -> list[Line]:
     """Time the rows of one section, check what they computed, and make their lines."""
     if rows:
-        _say(f"{', '.join(row.key for row in rows)}: {options.rounds} turns each")
+        _say(f"{', '.join(row.key for row in rows)}, turns: {options.rounds}")
     timings = {timing.row.key: timing for timing in time_rows(rows, options.rounds, options.seconds, options.checked)}
     for timing in timings.values():
         if timing.missing and timing.row.peer in failures:
@@ -85,13 +85,14 @@ def memory_section(options: argparse.Namespace, asked: Callable[[str], bool]) ->
     return lines
 
 
-def facts() -> dict[str, str]:
-    """Command, date, machine and versions."""
+def facts(load_before: str) -> dict[str, str]:
+    """Command, date, machine, what else it did, and versions."""
     found = ", ".join(f"{peer} {version}" for peer, version in machine.versions().items())
     return {
         "command": f"`python -m bench {shlex.join(sys.argv[1:])}`".replace(" `", "`"),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": machine.in_words(),
+        "running processes (mean of a minute)": f"{load_before} before, {machine.load()} at the end",
         "Python": machine.python(),
         "chainrule's engine": machine.engine(),
         "peers": found or "none installed",
@@ -101,6 +102,7 @@ def facts() -> dict[str, str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for; returns the exit status."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
+    load_before = machine.load()
     failures = peers.install() if options.install else {}
     asked = wanted(options.rows)
     sections = [
@@ -109,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (SECTIONS["memory"], memory_section(options, asked)),
     ]
     sections = [(title, lines) for title, lines in sections if lines]
-    known = facts()
+    known = facts(load_before)
     if options.json:
         print(json.dumps(as_json(known, sections), indent=1))
     else:

@@ -60,6 +60,11 @@ def in_words() -> str:
     return f"{processor()} (shared), {memory()}, {platform.system()} {platform.machine()}"
 
 
+def load() -> str:
+    """How many processes wanted to run, on average over the last minute: more than there are cores disturb."""
+    return f"{os.getloadavg()[0]:.1f}"
+
+
 def python() -> str:
     """The interpreter's version."""
     return f"{platform.python_implementation()} {platform.python_version()}"

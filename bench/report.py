@@ -145,6 +145,11 @@ def markdown(facts: Mapping[str, str], sections: Sequence[tuple[str, Sequence[Li
     for title, section in sections:
         out.append(f"| **{title}** |" + " |" * (len(HEADINGS) - 1))
         out += ["| " + " | ".join(line.cells) + " |" for line in section]
+    out += [
+        "",
+        "A chain of more nodes than the engine keeps for the next graph takes new memory from the system: about",
+        "half of its time is the kernel's, for handing out pages.",
+    ]
     return "\n".join(out) + "\n"
 
 
