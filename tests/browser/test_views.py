@@ -91,12 +91,15 @@ def test_a_dot_product_is_drawn_in_pieces_on_request(pages: Pages) -> None:
     page = pages.show(root)
     dot = page.evaluate("stepper.trace.nodes.find((node) => node.op === 'dot').id")
     page.locator(f'[data-node="{dot}"]').click()
-    page.get_by_role("button", name="Products and sums").click()
+    page.get_by_role("button", name="As products and sums").click()
     values = page.locator("#graph .piece .value").all_text_contents()
     assert values == ["3", "2", "8", "2", "4", "2"]
     page.evaluate("stepper.go(0)")
     assert set(page.locator("#graph .piece .value").all_text_contents()) == {"–"}
-    page.locator(".fold", has_text=re.compile("a")).last.click()
+    page.get_by_role("button", name="As one box").click()
+    assert page.locator("#graph .piece").count() == 0
+    page.get_by_role("button", name="As products and sums").click()
+    page.locator("#graph .fold").click()
     assert page.locator("#graph .piece").count() == 0
 
 
@@ -113,6 +116,8 @@ def test_search_finds_chooses_and_opens(pages: Pages) -> None:
     page.locator("#search").fill("tanhh")
     assert page.locator("#found").inner_text() == "none found"
     page.locator("#search").fill("RELU")
+    assert page.locator("#found").inner_text() == "170 found"
+    page.locator("#search").press("Enter")
     first = page.locator("#node h2").inner_text()
     page.locator("#search").press("Enter")
     assert page.locator("#node h2").inner_text() != first
@@ -210,6 +215,7 @@ def test_a_leaf_is_edited_in_the_panel(pages: Pages) -> None:
     page.locator("#leaf").fill("−1e1")
     assert page.evaluate("stepper.values().at(-1)") == -80.0
     assert page.locator('[data-node="6"] .value').first.text_content() == "−80"
+    assert page.locator("#result").inner_text() == "−80"
     page.get_by_role("button", name="Back to Python").click()
     assert page.evaluate("stepper.values().at(-1)") == -8.0
 

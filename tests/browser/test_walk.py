@@ -29,6 +29,13 @@ def close(page: list[float | None], python: list[float | None]) -> bool:
     return len(page) == len(python) and all(map(same, page, python))
 
 
+def test_the_comparison_sees_faults() -> None:
+    assert close([1.0, None, math.nan, math.inf], [1.0 + 1e-13, None, math.nan, math.inf])
+    wrongs: list[list[float | None]] = [[1.0 + 1e-11], [None], [math.nan], [], [1.0, 1.0]]
+    for wrong in wrongs:
+        assert not close([1.0], wrong)
+
+
 def python_numbers(root: cr.Value) -> tuple[list[float | None], list[float | None]]:
     """The values and gradients that Python has, by node id."""
     nodes = trace_of(root).nodes

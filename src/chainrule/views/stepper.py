@@ -127,6 +127,7 @@ def page_text(trace: Trace) -> str:
         policy=POLICY,
         title=escape(f"{name}: the chain rule, step by step"),
         name=escape(name),
+        result=number_text(root.data).replace("-", "−"),
         about=escape(_about(trace)),
         graph=escape(f"The graph of {name}, {len(trace.nodes)} nodes"),
         truncated=_truncated(trace),
@@ -167,7 +168,7 @@ def _about(trace: Trace) -> str:
     count = len(trace.nodes)
     nodes = f"{count:,} node{'' if count == 1 else 's'}"
     done = "forward and backward computed" if trace.backward else "forward computed, backward() not yet"
-    return f"= {number_text(trace.nodes[trace.root].data).replace('-', '−')} · {nodes} · {done}"
+    return f"{nodes} · {done}"
 
 
 def _truncated(trace: Trace) -> str:

@@ -103,7 +103,7 @@ class Controls {
     }
     const steps = { ArrowLeft: this.page.position - 1, ArrowRight: this.page.position + 1, Home: 0, End: this.page.length };
     const pressable = target.closest("button, summary, select, a");
-    if (key in steps && !target.closest("select")) this.go(steps[key]);
+    if (key in steps) this.go(steps[key]);
     else if (key === " " && !pressable) this.toggle();
     else if (key === "Enter" && target.closest("[data-box]")) this.page.scene.activate(target.closest("[data-box]"));
     else if (key === "/") byId("search").focus();

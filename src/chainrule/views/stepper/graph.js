@@ -136,7 +136,7 @@ class Graph {
   disagreement() {
     const data = [...this.data];
     this.forward(data);
-    const differs = (a, b) => Math.abs(a - b) > 1e-9 * Math.max(1, Math.abs(a), Math.abs(b));
+    const differs = (a, b) => Math.abs(a - b) > 1e-7 * Math.max(1, Math.abs(a), Math.abs(b));
     for (const id of this.ops) if (differs(data[id], this.data[id])) return { kind: "stale", id, now: data[id] };
     if (!this.trace.backward) return null;
     const { grad } = this.backward(this.length);

@@ -17,6 +17,7 @@ class Stepper {
       blank: () => this.paint(),
       quiz: () => this.toggleQuiz(),
       apart: (id) => this.apart(id),
+      isApart: (id) => this.tree.apart.has(id),
       describe: (box, output) => this.describe(box, output),
     };
     this.scene = new Scene(this.graph, this.tree, act);
@@ -138,6 +139,7 @@ class Stepper {
 
   paint() {
     const view = this.view();
+    say(byId("result"), text(this.graph.data[this.graph.root]));
     this.scene.paint(view);
     this.panel.paint(view);
     this.table.paint(view);

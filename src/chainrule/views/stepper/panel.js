@@ -41,7 +41,10 @@ class Panel {
     if (node.label && node.label !== node.name) parts.push(h("p", { class: "label-text", tabindex: "0" }, isolated(node.label)));
     parts.push(this.value(node), this.formula);
     if (rule) parts.push(rule);
-    if (inPieces(node)) parts.push(h("button", { type: "button", onclick: () => this.act.apart(id) }, node.op === "dot" ? "Products and sums" : "Sum by sum"));
+    if (inPieces(node)) {
+      this.pieces = h("button", { type: "button", onclick: () => this.act.apart(id) });
+      parts.push(this.pieces);
+    }
     if (node.kind !== "constant" && graph.ops.length) parts.push(this.nudge(node));
     if (node.line) {
       const { file, line, text: code } = node.line;
@@ -115,6 +118,7 @@ class Panel {
       this.input.value = String(this.graph.data[node.id]).replace("Infinity", "inf").replace("NaN", "nan");
       this.input.setAttribute("aria-invalid", "false");
     }
+    if (this.pieces) say(this.pieces, this.act.isApart(node.id) ? "As one box" : "As products and sums");
     this.formula.replaceChildren(...this.formulaLines(node).flat());
   }
 

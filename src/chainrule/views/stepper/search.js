@@ -20,7 +20,7 @@ class Search {
     this.found = wanted ? this.graph.nodes.filter((node) => has(node.name) || has(node.label) || has(node.op)).map(({ id }) => id) : [];
     this.at = -1;
     say(this.status, wanted ? `${this.found.length || "none"} found` : "");
-    if (this.found.length) this.next(1);
+    if (this.found.length === 1) this.next(1); // of many, Enter leads to one after the other
   }
 
   next(step) {
