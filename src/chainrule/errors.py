@@ -88,3 +88,9 @@ class WriteError(ChainruleError, OSError):
         super().__init__(message)
         if isinstance(cause, OSError):
             self.errno, self.strerror = cause.errno, cause.strerror
+
+
+class MissingModelFileError(ModelFileError, FileNotFoundError):
+    """There is no model file at this path."""
+
+    code = "CR011"

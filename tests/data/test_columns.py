@@ -186,3 +186,13 @@ def test_a_category_is_found_by_its_exact_text() -> None:
     encoded = Category("x", ("a", "b")).encode(made({"x": ["A", "a"]}), notes)
     assert encoded.tolist() == [[0, 0], [1, 0]]
     assert "'A'" in notes[0]
+
+
+def test_a_column_that_counts_is_kept_when_it_is_all_there_is() -> None:
+    counting = [str(i) for i in range(1, 31)]
+    preparation, notes = prepared({"x": counting})
+    assert preparation.inputs() == ["x"]
+    assert not any("left out" in note for note in notes)
+    preparation, notes = prepared({"x": counting, "size": [str(i % 7) for i in range(30)]})
+    assert preparation.inputs() == ["size"]
+    assert "x: left out (it numbers the rows)" in notes

@@ -126,3 +126,8 @@ def test_json_round_trip(target: Target) -> None:
 def test_damaged_metadata_is_one_sentence(data: object) -> None:
     with pytest.raises(ModelFileError, match="train the model again"):
         target_from_json(data)
+
+
+def test_numbers_beyond_float64_are_an_error_with_their_line() -> None:
+    with pytest.raises(DataError, match=r"line 2 of t\.csv, column 'y': '1e400' is not a finite number"):
+        choose_target(made([f"{i}e400" for i in range(1, 31)]), "y")

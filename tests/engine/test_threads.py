@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import textwrap
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -11,6 +13,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import Value
+from tests.programs import run_python
 
 THREADS = 8
 
@@ -199,3 +202,33 @@ def test_building_and_freeing_in_all_threads() -> None:
         assert all(node.data == number + 20.0 for node in kept)
 
     together(work)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_differentiates_while_another_thread_did() -> None:
+    """The child has only the forking thread: a lock held by another would hold for good."""
+    program = """
+        import os, threading, time
+        from chainrule import Value
+
+        a = Value(2.0)
+        out = Value(1.0, (a,), "slow")
+        started = threading.Event()
+
+        def wait():
+            started.set()
+            time.sleep(0.5)
+
+        out._backward = wait
+        thread = threading.Thread(target=out.backward)
+        thread.start()
+        started.wait()
+        child = os.fork()
+        if child == 0:
+            b = Value(3.0)
+            (b * b).backward()
+            os._exit(0 if b.grad == 6.0 else 1)
+        print(os.waitpid(child, 0)[1])
+        thread.join()
+    """
+    assert run_python(textwrap.dedent(program)).stdout == "0\n"

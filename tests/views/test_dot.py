@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 
@@ -287,3 +289,14 @@ def test_unknown_formats_and_directions_are_refused(arguments: dict[str, str]) -
 @pytest.mark.parametrize("rankdir", ["LR", "RL", "TB", "BT"])
 def test_the_direction_is_passed_on(rankdir: str) -> None:
     assert read_dot(draw_dot(lesson(), rankdir=rankdir).source).rankdir == rankdir
+
+
+def test_view_opens_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    drawing = draw_dot(Value(2.0) * 3.0)
+    path = drawing.render("graph", tmp_path, True, True)
+    assert opened == [Path(path).as_uri()]
+    assert drawing.view("graph", tmp_path, cleanup=True) == path
+    assert opened == [Path(path).as_uri()] * 2
+    assert [each.name for each in tmp_path.iterdir()] == ["graph.svg"]

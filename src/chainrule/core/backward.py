@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
+from types import FrameType
 
 try:
     import cython
@@ -75,11 +78,32 @@ def _make_room(pile: Pile) -> object:
     pile.room = room
 
 
+def _start_afresh() -> None:
+    """Forget, in a process that was just forked, what threads of the other process were doing."""
+    global _one_at_a_time
+    _one_at_a_time = threading.RLock()
+    _running.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_afresh)
+
+
 @cython.cfunc
 def run_backward(root: Value) -> cython.int:
     """Run backward() from root, one thread at a time; return the number of stale leaves."""
     with _one_at_a_time:
+        if not cython.compiled and _running and not _is_nested():
+            _running.clear()  # a Ctrl-C has hit the uncompiled engine between its own lines
         return _backpropagate(root)
+
+
+def _is_nested() -> bool:
+    """Tell whether this thread is inside another backward() of the uncompiled engine."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_name != "_backpropagate":
+        frame = frame.f_back
+    return frame is not None
 
 
 @cython.cfunc

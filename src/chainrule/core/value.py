@@ -15,7 +15,7 @@ if cython.compiled:
     from cython.cimports.chainrule._kernels import PyObject_GenericSetAttr
 
 from chainrule.core.flags import Flag
-from chainrule.errors import GraphError
+from chainrule.errors import GraphError, NumberError
 from chainrule.ops.dispatch import Code
 from chainrule.ops.row import BY_CODE, TABLE, Op
 
@@ -127,6 +127,8 @@ class Value:
 
     @_backward.setter
     def _backward(self, function: Callable[[], None]) -> None:
+        if not callable(function):
+            raise NumberError(f"_backward takes a function of no arguments, but was given {function!r:.60}")
         if recording():
             own_attributes(self)["_backward"] = function
             self._flags |= Flag.CLOSURE
@@ -141,7 +143,8 @@ class Value:
     def backward(self) -> None:
         """Fill `grad` on every node that this one depends on; this one's becomes 1.
 
-        Leaves accumulate over calls; interior nodes are computed afresh.
+        Leaves accumulate over calls; interior nodes are computed afresh. One thread at a time: a `_backward`
+        function must not wait for another thread's backward().
 
         Raises:
             GraphError: called, from inside a `_backward`, on a graph that is being differentiated.
@@ -331,6 +334,9 @@ class Value:
         return self._data
 
     def __int__(self) -> int:
+        return int(self._data)
+
+    def __trunc__(self) -> int:
         return int(self._data)
 
     def __round__(self, ndigits: int | None = None) -> Any:

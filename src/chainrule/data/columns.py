@@ -166,6 +166,9 @@ def categories_of(table: Table, name: str) -> list[str]:
     return [ABSENT if is_missing(cell) else cell for cell in table.column(name)]
 
 
+COUNTS = "it numbers the rows"  # why a column is left out, unless there is no other
+
+
 def prepare(
     table: Table,
     rows: npt.NDArray[np.intp],
@@ -188,14 +191,21 @@ def prepare(
     """
     notes = [f"{name}: left out ({reason})" for name, reason in leave_out.items() if reason]
     columns: list[Column] = []
+    counting: list[str] = []
     for name in table.names:
         if name in leave_out:
             continue
         column = _choose(table, name, rows, max_categories, notes)
-        if isinstance(column, str):
+        if column == COUNTS:
+            counting.append(name)
+        elif isinstance(column, str):
             notes.append(f"{name}: left out ({column})")
         else:
             columns.append(column)
+    if columns:
+        notes += [f"{name}: left out ({COUNTS})" for name in counting]
+    else:  # a column that counts is what the table is about
+        columns = [column for name in counting if not isinstance(column := _number(table, name, rows, notes), str)]
     if not columns:
         why = "; ".join(notes) or "the target is the only column"
         raise DataError(f"{table.source} has no column to predict from ({why}): add columns that tell rows apart")
@@ -209,7 +219,7 @@ def _choose(table: Table, name: str, rows: npt.NDArray[np.intp], max_categories:
         return "every cell is missing"
     numeric = [parse_number(cell, table.decimal_comma) is not None or is_not_finite(cell) for cell in present]
     if all(numeric):
-        return _number(table, name, rows, notes)
+        return COUNTS if _is_row_number(name, numbers_of(table, name)) else _number(table, name, rows, notes)
     distinct = len(set(present))
     if sum(numeric) > len(present) / 2 and distinct > max_categories:
         return _number(table, name, rows, notes)  # raises, and names the first cell that is no number
@@ -222,8 +232,6 @@ def _choose(table: Table, name: str, rows: npt.NDArray[np.intp], max_categories:
 
 def _number(table: Table, name: str, rows: npt.NDArray[np.intp], notes: list[str]) -> Number | str:
     values = numbers_of(table, name)
-    if _is_row_number(name, values):
-        return "it numbers the rows"
     known = values[rows][~np.isnan(values[rows])]
     if not known.size:
         return "every training cell is missing"

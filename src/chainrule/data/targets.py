@@ -133,7 +133,7 @@ def choose_target(table: Table, name: str, task: str | None = None) -> tuple[Tar
 
 def _task_of(table: Table, name: str, known: npt.NDArray[np.intp]) -> tuple[str, str]:
     cells = [table.columns[name][row] for row in known]
-    numbers = [parse_number(cell, table.decimal_comma) for cell in cells]
+    numbers = [None if is_not_finite(cell) else parse_number(cell, table.decimal_comma) for cell in cells]
     numeric = [n for n in numbers if n is not None]
     if len(numeric) < len(cells):
         distinct = len(set(cells))

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from chainrule.engine import read_data, write_data
-from chainrule.errors import ArgumentError, ModelFileError
+from chainrule.errors import ArgumentError, MissingModelFileError, ModelFileError
 from chainrule.files import PathLike, write_whole
 from chainrule.nn.architecture import Misfit, build, describe
 from chainrule.nn.module import Module, name_difference
@@ -148,8 +148,10 @@ def _read(path: PathLike) -> tuple[dict[str, Any] | None, Tensors]:
 
     tensors: Tensors = {}
     try:
-        if not Path(path).is_file():  # nor a pipe or device, which could give bytes without end
-            raise ModelFileError(f"{path} is not there, or is not a regular file: check the path")
+        if not Path(path).exists():
+            raise MissingModelFileError(f"{path} is not there: check the path")
+        if not Path(path).is_file():  # a pipe or device could give bytes without end
+            raise ModelFileError(f"{path} is not a regular file: check the path")
         with safe_open(path, framework="numpy") as file:
             text = (file.metadata() or {}).get(KEY)
             for name in file.keys():  # noqa: SIM118 - not a dict: only keys() gives the names

@@ -101,7 +101,7 @@ def probe(model: Any, rows: Floats) -> tuple[Callable[[list[float]], Any], int]:
         with no_grad():
             output = model(rows[0].tolist())
     except ArityError as error:
-        raise ArityError(f"a row of X has {rows.shape[1]} columns: {error}") from error
+        raise ArityError(f"a row of X has {rows.shape[1]} columns: {error.args[0]}") from error
     if isinstance(output, Value):
         return model, 1
     if not isinstance(output, list | tuple) or not output or not all(isinstance(v, Value) for v in output):

@@ -83,13 +83,15 @@ class Drawing:
         self,
         filename: str | os.PathLike[str] = "Digraph.gv",
         directory: str | os.PathLike[str] = "",
+        view: bool = False,
         cleanup: bool = False,
         format: str | None = None,  # noqa: A002 (graphviz's name for it)
     ) -> str:
         """Write the DOT text to `filename` and the picture beside it, and return the picture's path.
 
         As in graphviz the picture is `filename` with the format appended; a `filename` that ends in
-        the format already is the picture itself. With `cleanup` the DOT text is not written.
+        the format already is the picture itself. With `cleanup` the DOT text is not written; with `view` the
+        picture opens in the web browser.
         Each file is replaced as a whole or not at all.
 
         Raises:
@@ -106,7 +108,20 @@ class Drawing:
         if not cleanup:
             write_whole(source, self.source.encode(), parents=True)
         write_whole(picture, drawn, parents=True)
+        if view:
+            import webbrowser
+
+            webbrowser.open(picture.resolve().as_uri())
         return str(picture)
+
+    def view(
+        self,
+        filename: str | os.PathLike[str] = "Digraph.gv",
+        directory: str | os.PathLike[str] = "",
+        cleanup: bool = False,
+    ) -> str:
+        """Write the picture, open it in the web browser, and return its path; the errors are those of `render`."""
+        return self.render(filename, directory, view=True, cleanup=cleanup)
 
     def save(self, filename: str | os.PathLike[str] = "Digraph.gv", directory: str | os.PathLike[str] = "") -> str:
         """Write the DOT text and return its path.
