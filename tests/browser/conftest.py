@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.opening import Pages, chromium_path, started
+from tests.browser.opening import Pages, started
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -20,10 +20,9 @@ def browser() -> Iterator[Browser]:
     """A headless Chromium."""
     if importlib.util.find_spec("playwright") is None:
         pytest.skip("playwright is not installed: pip install playwright")
-    path = chromium_path()
-    if path is None:
-        pytest.skip("no Chromium was found: install one (Debian: apt install chromium) or set CHROMIUM")
-    with started(path) as running:
+    with started() as running:
+        if running is None:
+            pytest.skip("there is no Chromium: apt install chromium, or playwright install chromium, or set CHROMIUM")
         yield running
 
 

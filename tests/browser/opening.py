@@ -29,8 +29,8 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 
 
-def chromium_path() -> str | None:
-    """Return the browser to test with: the one that CHROMIUM names, else one that is installed."""
+def installed() -> str | None:
+    """Return the browser that CHROMIUM names, else one that is installed."""
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
@@ -74,11 +74,15 @@ class Pages:
 
 
 @contextmanager
-def started(path: str) -> Iterator[Browser]:
-    """Start a browser with a profile of its own, and end it."""
+def started() -> Iterator[Browser | None]:
+    """Start a browser with a profile of its own, and end it; None where there is none."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
+        path = installed() or playwright.chromium.executable_path
+        if not Path(path).exists():
+            yield None
+            return
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         try:
             yield browser

@@ -130,7 +130,8 @@ class Stepper {
     const { grad, arrived } = graph.backward(position);
     const { hidden, hinted } = this.quiz;
     const step = graph.step(position);
-    const gradText = (id) => (id === hidden ? "?" : text(grad[id]));
+    const known = (id) => (grad[id] === null && arrived[id] ? "known to Python only" : text(grad[id]));
+    const gradText = (id) => (id === hidden ? "?" : known(id));
     const factorText = (id) => (id === hidden ? "?" : factor(grad[id]));
     const passed = (id) => position - graph.ops.length - 1 > graph.ops.length - 1 - graph.place.get(id);
     return { graph, position, selected, grad, arrived, hidden, hinted, step, current: step.node,

@@ -34,7 +34,8 @@ class Quiz {
     this.answer = grad[node.id];
     this.done = false;
     this.build(node);
-    this.blank(node.id);
+    Object.assign(this, { hidden: node.id, hinted: false });
+    this.act.reveal(node.id);
   }
 
   build(node) {
