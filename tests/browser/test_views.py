@@ -236,6 +236,25 @@ def test_wrong_calls_say_what_is_wrong(pages: Pages, script: str, message: str) 
     )
 
 
+def test_an_edge_that_is_lit_twice_has_one_label(pages: Pages) -> None:
+    page = lecture_page(pages)
+    page.locator('[data-node="0"]').click()
+    assert page.locator("#graph .label").all_text_contents() == ["× −3", "× 2"]
+
+
+def test_many_terms_are_summed_up(pages: Pages) -> None:
+    a = cr.Value(2.0, label="a")
+    root = cr.sum([a * (i + 1.0) for i in range(9)])
+    root.backward()
+    page = pages.show(root)
+    page.locator('[data-node="0"]').click()
+    formula = " ".join(page.locator("#node .formula").inner_text().split())
+    assert "Σ" in formula
+    assert "over 9 users" in formula
+    assert "9 × 1 + 8 × 1 + 7 × 1 + 6 × 1 + 5 × 1 + 4 × 1 + … (3 more terms)" in formula
+    assert formula.endswith("= 45")
+
+
 def test_a_nudge_compares_predicted_and_actual(pages: Pages) -> None:
     a = cr.Value(3.0, label="a")
     root = a * a

@@ -1,6 +1,7 @@
 // The panel: what this step did, and the chosen node's formula, with its numbers, its input, its nudge.
 
 const MOST_TERMS = 6;
+const MOST_IN_SYMBOLS = 3;
 
 class Panel {
   constructor(graph, scene, act) {
@@ -136,12 +137,13 @@ class Panel {
     if (!terms.length) return [line(head, h("span", { class: "note" }, "not computed yet"))];
     const few = this.largest(terms);
     const symbols = few.map(([user, slot]) => [fraction(name(user), `${name(node.id)}${this.twin(user, slot)}`), " × ", fraction(whole, name(user))]);
-    const more = terms.length > few.length ? ` + … (${count(terms.length - few.length, "smaller term")})` : "";
+    const more = terms.length > few.length ? ` + … (${count(terms.length - few.length, "more term")})` : "";
     const later = waiting ? h("span", { class: "note" }, ` + ${count(waiting, "term")} to come`) : "";
     const total = node.id === view.hidden ? "?" : text(view.grad[node.id]);
     const numbers = few.flatMap(([user, slot], i) => [i ? " + " : "", this.term(node, user, slot)]);
     const sums = symbols.flatMap((product, i) => [i ? " + " : "", h("span", {}, ...product)]);
-    return [line(head, "= ", ...sums, more), line("", "= ", ...numbers, more, later),
+    const general = ["Σ ", fraction("∂user", name(node.id)), " × ", fraction(whole, "∂user"), h("span", { class: "note" }, ` over ${count(terms.length, "user")}`)];
+    return [line(head, "= ", ...(terms.length > MOST_IN_SYMBOLS ? general : sums)), line("", "= ", ...numbers, more, later),
       line("", h("strong", {}, `= ${total}`), waiting ? h("span", { class: "note" }, " so far") : "")];
   }
 

@@ -2,7 +2,7 @@
 
 const FONT = '13px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif';
 const MARGIN = 16;
-const MOST_LABELS = 24;
+const MOST_LABELS = 12;
 const MOST_EDGES_APART = 120;
 
 class Scene {
@@ -166,10 +166,13 @@ class Scene {
   /** Light the edges of the step and of the chosen node's terms, with their local derivatives. */
   light(view) {
     const lit = new Map();
+    const met = new Set();
     const { kind } = view.step;
     const put = (user, slot, how) => {
-      const edge = this.byLink.get(`${user}:${slot}`);
-      if (!edge) return;
+      const link = `${user}:${slot}`;
+      const edge = this.byLink.get(link);
+      if (!edge || met.has(link)) return;
+      met.add(link);
       if (!lit.has(edge)) lit.set(edge, { how, slopes: [] });
       lit.get(edge).slopes.push(this.graph.slopes[user][slot]);
     };
@@ -262,7 +265,8 @@ class Scene {
   /** Show all of it, but not so small that nothing can be read, nor larger than life. */
   fit(least = 0.1) {
     const { clientWidth, clientHeight } = this.stage;
-    const all = Math.min(clientWidth / (this.plan.width + 2 * MARGIN + 6), clientHeight / (this.plan.height + 2 * MARGIN + 6));
+    const padding = parseFloat(getComputedStyle(this.stage).paddingBottom);
+    const all = Math.min(clientWidth / (this.plan.width + 2 * MARGIN + 6), (clientHeight - padding) / (this.plan.height + 2 * MARGIN + 6));
     this.zoom(Math.min(Math.max(all, least), 1.25));
   }
 
