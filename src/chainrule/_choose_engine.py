@@ -37,9 +37,9 @@ def choose() -> None:
         return
     if os.environ.get("CHAINRULE_REQUIRE_EXT") == "1":
         raise ExtensionError(f"{reason}, but CHAINRULE_REQUIRE_EXT=1 demands it; install chainrule anew")
+    fix = "install chainrule anew" if reason.endswith("its source") else "install a C compiler and then chainrule anew"
     warnings.warn(
-        f"{reason}: chainrule runs as plain Python, many times slower; install a C compiler and then "
-        "chainrule anew (CHAINRULE_PURE=1 silences this)",
+        f"{reason}: chainrule runs as plain Python, many times slower; {fix} (CHAINRULE_PURE=1 silences this)",
         SlowEngineWarning,
         stacklevel=2,
     )

@@ -53,6 +53,15 @@ def test_json_is_the_same_every_time_and_holds_the_published_losses(run: Runner)
     assert [accuracy[step] for step in PUBLISHED] == [0.5, 0.81, 0.77, 0.95, 1.0]
 
 
+def test_other_losses_are_a_failed_check(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo's own claim, held against a planted fault."""
+    monkeypatch.setitem(PUBLISHED, 30, PUBLISHED[30] * (1 + 1e-9))
+    ran = run("demo", "-q")
+    assert ran.code == 1
+    assert "NOT the published ones: the largest relative difference is 1.0e-09" in ran.out
+    assert run("demo", "--json", "-q", "--out", "d").code == 1
+
+
 def test_quiet(run: Runner) -> None:
     assert run("demo", "--json", "-q").err == ""
 

@@ -61,7 +61,7 @@ def test_text_becomes_one_input_per_category_of_the_training_rows() -> None:
 
 
 USELESS = {
-    "it numbers the rows": [str(i) for i in range(10, 40)],
+    "it numbers the rows": [str(i) for i in range(1, 31)],
     "every cell is missing": ["", "NA"] * 15,
     "always 7": ["7"] * 30,
     "always 'a'": ["a"] * 30,
@@ -196,3 +196,8 @@ def test_a_column_that_counts_is_kept_when_it_is_all_there_is() -> None:
     preparation, notes = prepared({"x": counting, "size": [str(i % 7) for i in range(30)]})
     assert preparation.inputs() == ["size"]
     assert "x: left out (it numbers the rows)" in notes
+
+
+def test_years_in_order_do_not_number_the_rows() -> None:
+    years = [str(1990 + i) for i in range(30)]
+    assert prepared({"year": years, "size": [str(i % 7) for i in range(30)]})[0].inputs() == ["year", "size"]

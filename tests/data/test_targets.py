@@ -128,6 +128,11 @@ def test_damaged_metadata_is_one_sentence(data: object) -> None:
         target_from_json(data)
 
 
+def test_a_class_beyond_float64_is_an_error_with_its_line() -> None:
+    with pytest.raises(DataError, match=r"line 5 of t\.csv, column 'y': '1e400' is not a class"):
+        choose_target(made(["1", "2", "1", "1e400", *["1", "2"] * 10]), "y", "classification")
+
+
 def test_numbers_beyond_float64_are_an_error_with_their_line() -> None:
     with pytest.raises(DataError, match=r"line 2 of t\.csv, column 'y': '1e400' is not a finite number"):
         choose_target(made([f"{i}e400" for i in range(1, 31)]), "y")

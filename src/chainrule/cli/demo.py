@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import random
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ PUBLISHED = {
     30: 0.11731297569011848,
     99: 0.010978370135492717,
 }
+AGREEMENT = 1e-12  # relative; micrograd itself repeats its losses to 1e-14
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train on the penguins and on the moons; tell the story, or print JSON."""
+    """Train on the penguins and on the moons; tell the story, or print JSON.
+
+    Returns:
+        0, or 1 when the moons' losses are not the published ones.
+    """
     started = time.perf_counter()
     talk = (lambda *_: None) if args.json else tell
     talk("Two networks will learn. Every weight in them is one scalar that knows how it was used,")
@@ -47,12 +53,17 @@ def run(args: argparse.Namespace) -> int:
     moons = _moons(args)
     if args.json:
         write_json({"penguins": penguins, "moons": moons})
-        return 0
+        return int(difference(moons["loss"]) > AGREEMENT)
     from chainrule.training.progress import duration
 
     tell(f"\nBoth took {duration(time.perf_counter() - started)}. Look at the pictures in {args.out}/, then try")
     tell("  chainrule fit YOUR.csv --target COLUMN", style="bold")
-    return 0
+    return int(difference(moons["loss"]) > AGREEMENT)
+
+
+def difference(losses: Sequence[float]) -> float:
+    """Return the largest relative difference of the losses, one a step, from the published ones."""
+    return max(abs(losses[step] - published) / published for step, published in PUBLISHED.items())
 
 
 def _penguins(args: argparse.Namespace) -> dict[str, Any]:
@@ -156,8 +167,11 @@ def _report_moons(model: MLP, history: History, X: Floats, y: Any) -> None:
         for step, loss in PUBLISHED.items()
     ]
     table(["step", "loss", "published", "accuracy"], rows)
-    worst = max(abs(history.loss[step] / loss - 1) for step, loss in PUBLISHED.items())
-    tell(f"\nThe losses are the published ones (largest relative difference {worst:.0e}).")
+    worst = difference(history.loss)
+    if worst <= AGREEMENT:
+        tell(f"\nThe losses are the published ones (largest relative difference {worst:.1e}).")
+    else:
+        tell(f"\nThe losses are NOT the published ones: the largest relative difference is {worst:.1e}.")
     tell("What it has learnt (o and x are the points, shaded is where it answers x):\n")
     tell(plane(model, X, y))
     tell()

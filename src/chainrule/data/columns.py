@@ -252,10 +252,10 @@ def _number(table: Table, name: str, rows: npt.NDArray[np.intp], notes: list[str
 
 
 def _is_row_number(name: str, values: npt.NDArray[np.float64]) -> bool:
-    """Tell whether whole numbers only count the rows, or are all different under a name like 'id'."""
+    """Tell whether whole numbers count the rows from 0 or 1, or are all different under a name like 'id'."""
     if len(values) < 3 or np.isnan(values).any() or np.any(values != np.floor(values)):
         return False
-    if np.all(values[1:] == values[:-1] + 1):
+    if values[0] in (0, 1) and np.all(values[1:] == values[:-1] + 1):
         return True
     lower = name.lower()
     named_so = lower in {"id", "index", "rowid", "uuid"} or lower.endswith(("_id", " id", "-id"))

@@ -85,7 +85,7 @@ def _labels(table: Table, name: str) -> list[str]:
 
 
 def _spelled(number: float) -> str:
-    return str(int(number)) if number == math.floor(number) and abs(number) < 1e15 else repr(number)
+    return str(int(number)) if abs(number) < 1e15 and number == math.floor(number) else repr(number)
 
 
 def choose_target(table: Table, name: str, task: str | None = None) -> tuple[Target, npt.NDArray[np.intp], list[str]]:
@@ -153,8 +153,9 @@ def _task_of(table: Table, name: str, known: npt.NDArray[np.intp]) -> tuple[str,
 def _classes(table: Table, name: str, known: npt.NDArray[np.intp]) -> Target:
     cells = _labels(table, name)
     for row in known:
-        if is_not_finite(cells[row]):
-            raise DataError(f"{table.place(int(row), name)}: '{cells[row]}' is not a class: correct or empty that cell")
+        cell = table.columns[name][row]
+        if is_not_finite(cell):
+            raise DataError(f"{table.place(int(row), name)}: '{cell}' is not a class: correct or empty that cell")
     sizes = Counter(cells[row] for row in known)
     if len(sizes) == 1:
         raise DataError(
