@@ -1,6 +1,6 @@
 // Where every box that is to be seen lies, and how the edges between them run.
 
-const SIZE = { node: [130, 68], constant: [0, 28], piece: [112, 66], folded: [150, 68] };
+const SIZE = { node: [138, 68], constant: [0, 28], piece: [112, 66], folded: [150, 68] };
 const FRAME = { pad: 14, head: 30 };
 
 /** Lay out a tree of boxes: { boxes, frames, edges, width, height }, boxes with left, top, width, height. */
