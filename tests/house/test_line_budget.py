@@ -14,36 +14,34 @@ PACKAGE = ROOT / "src" / "chainrule"
 
 # Lines of Python (and of the .js and .css beside it) in each layer.
 BUDGET: dict[str, int] = {
-    "__init__": 100,
+    "__init__": 110,
     "__main__": 20,
-    "_choose_engine": 100,
+    "_choose_engine": 90,
     "_sources": 50,
-    "cli": 1400,
-    "data": 1030,
+    "cli": 1540,
+    "data": 1020,
     "console": 60,
-    "core": 2250,
-    "engine": 70,
-    "errors": 90,
+    "core": 2370,
+    "engine": 80,
+    "errors": 120,
     "files": 100,
-    "functions": 60,
-    "graph": 150,
-    "losses": 320,
-    "nn": 1020,
-    "ops": 1160,
-    "optim": 420,
-    "pickling": 170,
+    "functions": 70,
+    "graph": 160,
+    "losses": 310,
+    "nn": 980,
+    "ops": 1290,
+    "optim": 410,
+    "pickling": 160,
     "plain_json": 40,
-    "training": 1720,
-    "views": 7000,
+    "training": 1650,
+    "views": 7670,
 }
 # Written by the build step, so not there in every checkout.
 GENERATED = {"_build_info.py"}
 
 LONGEST_FILE = 400
 # Files that may be longer, each with its reason.
-LONG_FILES: dict[str, str] = {
-    "src/chainrule/core/value.py": "Value has its fields, its operators and a method for each op in one class",
-}
+LONG_FILES: dict[str, str] = {}
 
 
 def lines(path: Path) -> int:

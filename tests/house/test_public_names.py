@@ -45,7 +45,7 @@ NAMES: dict[str, str] = {
     "chainrule.training": "fit predict score History Callback EarlyStopping DivergenceWarning",
     "chainrule.errors": """
         ChainruleError ArgumentError ArityError DataError ExtensionError GraphError MissingLibraryError
-        ModelFileError NumberError PickleError WriteError
+        MissingModelFileError ModelFileError NumberError PickleError WriteError
     """,
 }
 
