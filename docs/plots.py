@@ -17,7 +17,7 @@ import chainrule as cr
 from chainrule import Value
 from chainrule.data import moons
 from chainrule.nn import MLP
-from chainrule.views.heatmaps import plot_parameters
+from chainrule.views.plotting.heatmaps import plot_parameters
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
 DPI = 110

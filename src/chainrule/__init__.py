@@ -26,10 +26,10 @@ from chainrule.ops.transcendental import (
     tan,
     tanh,
 )
-from chainrule.views.curves import plot_function
-from chainrule.views.dot import draw_dot
-from chainrule.views.explain import explain
-from chainrule.views.plots import plot_boundary
+from chainrule.views.drawing.dot import draw_dot
+from chainrule.views.explaining.explain import explain
+from chainrule.views.plotting.curves import plot_function
+from chainrule.views.plotting.plots import plot_boundary
 from chainrule.views.stepper import show, to_html
 
 __version__ = "0.1.0"

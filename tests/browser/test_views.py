@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import chainrule as cr
-from chainrule.views.lines import record_lines
+from chainrule.views.tracing.lines import record_lines
 from tests.browser.graphs import batch, leaves, lecture
 from tests.browser.opening import PHONE, Pages
 

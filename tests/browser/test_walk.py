@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import chainrule as cr
-from chainrule.views.trace import trace_of
+from chainrule.views.tracing.trace import trace_of
 from tests.browser.graphs import GRAPHS, Made, diamond, every_op, leaves, lecture, neuron
 from tests.browser.opening import Pages
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from chainrule.cli.expressions import LONGEST, Expression, ExpressionError
 from chainrule.engine import Value
 from chainrule.ops import TABLE
-from chainrule.views.trace import Trace
+from chainrule.views.tracing.trace import Trace
 from tests.cli.running import Runner
 from tests.views.schemas import faults
 

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from chainrule.views import engines
+from chainrule.views.drawing import engines
 
 
 @pytest.fixture

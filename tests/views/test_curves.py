@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from chainrule import Value, nn
 from chainrule.errors import ArgumentError, NumberError
-from chainrule.views.curves import plot_function
-from chainrule.views.heatmaps import plot_parameters
+from chainrule.views.plotting.curves import plot_function
+from chainrule.views.plotting.heatmaps import plot_parameters
 
 matplotlib = pytest.importorskip("matplotlib", reason="matplotlib, of the plot extra, is missing")
 matplotlib.use("Agg")

@@ -10,8 +10,8 @@ from hypothesis import given
 import chainrule as cr
 from chainrule.engine import Value, is_constant, topological_order
 from chainrule.errors import ArgumentError, NumberError
-from chainrule.views import picture
-from chainrule.views.dot import LIMIT, draw_dot
+from chainrule.views.drawing import picture
+from chainrule.views.drawing.dot import LIMIT, draw_dot
 from tests.programs import run_python
 from tests.views.pictures import HOSTILE, Read, lesson, neuron, random_graphs, read_dot, weighted
 
@@ -230,7 +230,7 @@ PROGRAM = """
 import warnings
 warnings.simplefilter("ignore")
 from tests.views.pictures import neuron, weighted
-from chainrule.views.dot import draw_dot
+from chainrule.views.drawing.dot import draw_dot
 for root in (neuron(), weighted(5)):
     print(draw_dot(root).source, draw_dot(root).pipe(encoding="utf-8"))
 """

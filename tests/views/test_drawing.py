@@ -17,8 +17,8 @@ from hypothesis import given
 
 from chainrule.engine import Value
 from chainrule.errors import ArgumentError, MissingLibraryError, WriteError
-from chainrule.views import engines
-from chainrule.views.dot import draw_dot
+from chainrule.views.drawing import engines
+from chainrule.views.drawing.dot import draw_dot
 from tests.faults import full_disk
 from tests.views.pictures import HOSTILE, lesson, neuron, random_graphs, read_dot
 

@@ -10,7 +10,7 @@ import pytest
 from chainrule import engine
 from chainrule.engine import Value
 from chainrule.errors import ArgumentError, NumberError
-from chainrule.views.explain import Explanation, explain
+from chainrule.views.explaining.explain import Explanation, explain
 from tests.views.pictures import lesson
 
 

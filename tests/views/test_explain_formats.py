@@ -11,9 +11,9 @@ from hypothesis import given, settings
 
 import chainrule as cr
 from chainrule.engine import Value
-from chainrule.views.explain import Explanation, explain
-from chainrule.views.explain_latex import name_latex
-from chainrule.views.numbers import number_text
+from chainrule.views.explaining.explain import Explanation, explain
+from chainrule.views.explaining.latex import name_latex
+from chainrule.views.tracing.numbers import number_text
 from tests.views.explanations import Program, leaves_of, programs
 from tests.views.pictures import HOSTILE, lesson, random_graphs
 

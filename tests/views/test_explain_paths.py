@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chainrule.views.flow import Flow, rest, same
-from chainrule.views.paths import Paths, Step, product
+from chainrule.views.explaining.flow import Flow, rest, same
+from chainrule.views.explaining.paths import Paths, Step, product
 
 SLOPES = st.one_of(st.sampled_from([0.0, 1.0, -1.0, 2.0, 0.5, 1e-300, 1e300, inf, nan]), st.floats(-3, 3))
 

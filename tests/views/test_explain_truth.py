@@ -11,9 +11,9 @@ from hypothesis import given, settings
 import chainrule as cr
 from chainrule import engine
 from chainrule.engine import Value
-from chainrule.views import subject, trace
-from chainrule.views.explain import MOST_NODES, MOST_PATHS, explain
-from chainrule.views.names import callers_scope
+from chainrule.views.explaining.explain import MOST_NODES, MOST_PATHS, explain
+from chainrule.views.tracing import subject, trace
+from chainrule.views.tracing.names import callers_scope
 from tests.views.explanations import (
     Program,
     assert_close,

@@ -17,7 +17,7 @@ from chainrule.ops.elementary import exp, pick
 from chainrule.ops.row import Operand
 from chainrule.views.javascript import UntranslatableError, _Function, op_table_text
 from chainrule.views.stepper import FOLDER
-from chainrule.views.trace import number_from_json, number_to_json
+from chainrule.views.tracing.trace import number_from_json, number_to_json
 from tests.ops.grids import grid
 
 RUN = """

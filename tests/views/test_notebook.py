@@ -7,7 +7,7 @@ from hypothesis import given
 
 import chainrule as cr
 from chainrule.engine import Value
-from chainrule.views.notebook import LONGEST_REPR, STEPPER_NODES, bundle
+from chainrule.views.notebooks.values import LONGEST_REPR, STEPPER_NODES, bundle
 from tests.views.markup import KEPT, SVG, Reader, images
 from tests.views.pictures import HOSTILE, lesson, neuron, random_graphs
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainrule.training import History
-from chainrule.views.progress_chart import LEFT, MOST_POINTS, RIGHT, WIDTH, ticks
+from chainrule.views.notebooks.progress import LEFT, MOST_POINTS, RIGHT, WIDTH, ticks
 from tests.views.markup import KEPT, SVG, Reader, images, texts
 
 

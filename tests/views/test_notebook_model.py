@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chainrule import Value, nn
-from chainrule.views.weights import BLUE, MOST_WEIGHTS, ORANGE
+from chainrule.views.notebooks.weights import BLUE, MOST_WEIGHTS, ORANGE
 from tests.views.markup import KEPT, SVG, Reader, images, texts
 
 HEAD = ["layer", "inputs", "neurons", "activation", "parameters"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.views.numbers import number_text
+from chainrule.views.tracing.numbers import number_text
 
 
 @pytest.mark.parametrize(

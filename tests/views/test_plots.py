@@ -13,9 +13,9 @@ import pytest
 from chainrule.engine import Value
 from chainrule.errors import ArgumentError, ArityError, MissingLibraryError, NumberError
 from chainrule.training.history import History
-from chainrule.views.plots import plot_boundary, plot_history
-from chainrule.views.regions import GRID
-from chainrule.views.style import CLASS_COLOURS
+from chainrule.views.plotting.plots import plot_boundary, plot_history
+from chainrule.views.plotting.regions import GRID
+from chainrule.views.plotting.style import CLASS_COLOURS
 
 matplotlib = pytest.importorskip("matplotlib", reason="matplotlib, of the plot extra, is missing")
 matplotlib.use("Agg")

@@ -14,7 +14,7 @@ from chainrule.errors import NumberError, WriteError
 from chainrule.nn import MLP
 from chainrule.views import stepper
 from chainrule.views.stepper import FOLDER, SCRIPTS, json_in_script, page_trace, show, to_html
-from chainrule.views.trace import trace_of
+from chainrule.views.tracing.trace import trace_of
 from tests.faults import full_disk
 
 

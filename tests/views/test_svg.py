@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from chainrule.engine import Value
 from chainrule.graph import excerpt
-from chainrule.views.layers import GAP_ACROSS, MOST_LANES, Layout, Point, lay_out
-from chainrule.views.page import DIRECTIONS, page_of, text_width
-from chainrule.views.picture import Picture, picture_of
-from chainrule.views.svg import STYLES, svg_of
+from chainrule.views.drawing.layout import GAP_ACROSS, MOST_LANES, Layout, Point, lay_out
+from chainrule.views.drawing.page import DIRECTIONS, page_of, text_width
+from chainrule.views.drawing.picture import Picture, picture_of
+from chainrule.views.drawing.svg import STYLES, svg_of
 from tests.views.pictures import HOSTILE, lesson, neuron, random_graphs, weighted
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -15,7 +15,7 @@ import chainrule as cr
 from chainrule import engine
 from chainrule.engine import Value
 from chainrule.errors import ArgumentError, NumberError
-from chainrule.views.trace import Trace, trace_of, traced
+from chainrule.views.tracing.trace import Trace, trace_of, traced
 from tests.views.pictures import lesson, random_graphs
 from tests.views.schemas import SCHEMA, faults
 

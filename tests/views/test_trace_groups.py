@@ -10,8 +10,8 @@ import pytest
 import chainrule as cr
 from chainrule.engine import Value
 from chainrule.nn import MLP, Module
-from chainrule.views.groups import Group, module_path
-from chainrule.views.trace import Trace, trace_of
+from chainrule.views.tracing.groups import Group, module_path
+from chainrule.views.tracing.trace import Trace, trace_of
 
 
 @pytest.mark.parametrize(

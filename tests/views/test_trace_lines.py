@@ -12,8 +12,8 @@ from chainrule import engine
 from chainrule.engine import Value
 from chainrule.errors import GraphError
 from chainrule.nn import MLP
-from chainrule.views.lines import Line, line_of, record_lines
-from chainrule.views.trace import trace_of
+from chainrule.views.tracing.lines import Line, line_of, record_lines
+from chainrule.views.tracing.trace import trace_of
 
 # Python 3.11 cannot tell where an ordinary object was made: tracemalloc looks beside it.
 RECORDED = engine.compiled or sys.version_info >= (3, 12)

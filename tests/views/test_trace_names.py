@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 import chainrule as cr
 from chainrule.engine import Value
 from chainrule.nn import MLP
-from chainrule.views.formulas import formula
-from chainrule.views.names import LONGEST_NAME, callers_scope
-from chainrule.views.trace import trace_of
+from chainrule.views.explaining.formulas import formula
+from chainrule.views.tracing.names import LONGEST_NAME, callers_scope
+from chainrule.views.tracing.trace import trace_of
 from tests.views.pictures import HOSTILE
 
 

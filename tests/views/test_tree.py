@@ -7,8 +7,8 @@ from hypothesis import given, settings
 
 import chainrule as cr
 from chainrule.engine import Value
-from chainrule.views.trace import trace_of
-from chainrule.views.tree import MOST_ROWS, aligned, tree_rows, tree_text, width
+from chainrule.views.explaining.tree import MOST_ROWS, aligned, tree_rows, tree_text, width
+from chainrule.views.tracing.trace import trace_of
 from tests.views.pictures import HOSTILE, lesson, random_graphs
 
 

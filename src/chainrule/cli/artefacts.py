@@ -26,7 +26,7 @@ def loss_picture(history: History) -> Callable[[Path], None]:
 
 def boundary_picture(model: MLP, X: Any, y: Any) -> Callable[[Path], None]:
     """Return what draws the decision boundary of a model of two inputs."""
-    from chainrule.views.plots import plot_boundary
+    from chainrule.views.plotting.plots import plot_boundary
 
     return lambda path: _save(lambda: plot_boundary(model, X, y), path)
 
@@ -40,7 +40,7 @@ def neuron_drawing(model: MLP, row: list[float], names: Sequence[str]) -> Callab
     def draw(path: Path) -> None:
         from chainrule.engine import Value, no_grad
         from chainrule.nn import Neuron
-        from chainrule.views.dot import draw_dot
+        from chainrule.views.drawing.dot import draw_dot
 
         # A neuron of its own, so that labels and gradients do not stay on the model.
         with no_grad():

@@ -12,7 +12,7 @@ from chainrule.cli.output import complain, note, write_json
 
 if TYPE_CHECKING:
     from chainrule.cli.expressions import ExpressionError
-    from chainrule.views.trace import Trace
+    from chainrule.views.tracing.trace import Trace
 
 SUMMARY = "show the graph of an expression and explain its gradients"
 USAGE = 2
@@ -46,8 +46,8 @@ def run(args: argparse.Namespace) -> int:
     """Compute the expression and its gradients, show its graph, explain."""
     from chainrule.cli.expressions import Expression, ExpressionError
     from chainrule.engine import Value
-    from chainrule.views.explain import explain
-    from chainrule.views.trace import trace_of
+    from chainrule.views.explaining.explain import explain
+    from chainrule.views.tracing.trace import trace_of
 
     numbers = dict(args.values)
     text = " ".join(args.expression.split())
@@ -104,7 +104,7 @@ def _problem(
 def _refuse(text: str, error: ExpressionError) -> int:
     """Show where the mistake is, say what it is, and return the exit code."""
     if error.column is not None and text.isprintable():
-        from chainrule.views.tree import width
+        from chainrule.views.explaining.tree import width
 
         sys.stderr.write(f"  {text}\n  {' ' * width(text[: error.column])}^\n")
     complain(str(error))
@@ -116,7 +116,7 @@ def _show(trace: Trace, explanation: str, digits: int) -> None:
     from rich.text import Text
 
     from chainrule.console import console
-    from chainrule.views.tree import aligned
+    from chainrule.views.explaining.tree import aligned
 
     out: Any = console(sys.stdout)
     for row, padding, numbers in aligned(trace, digits):

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the program, write the page of the Value, open it; print where it lies."""
-    from chainrule.views.lines import record_lines
+    from chainrule.views.tracing.lines import record_lines
 
     try:
         file, names = _parsed(args.target)

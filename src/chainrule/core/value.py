@@ -349,12 +349,12 @@ class Value:
         return f"Value(data={self._data}, grad={self._grad})"
 
     def _repr_html_(self) -> str:
-        from chainrule.views.notebook import value_html
+        from chainrule.views.notebooks.values import value_html
 
         return value_html(self)
 
     def _repr_mimebundle_(self, **_options: Any) -> dict[str, str]:
-        from chainrule.views.notebook import value_bundle
+        from chainrule.views.notebooks.values import value_bundle
 
         return value_bundle(self)
 

@@ -143,12 +143,12 @@ class Module:
         return score(self, X, y, **options)
 
     def _repr_html_(self) -> str:
-        from chainrule.views.notebook_model import module_html
+        from chainrule.views.notebooks.models import module_html
 
         return module_html(self)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        from chainrule.views.notebook_model import module_bundle
+        from chainrule.views.notebooks.models import module_bundle
 
         del include, exclude  # the caller chooses among all of these
         return module_bundle(self)

@@ -88,17 +88,17 @@ class History:
         Raises:
             MissingLibraryError: matplotlib is not installed.
         """
-        from chainrule.views.plots import plot_history
+        from chainrule.views.plotting.plots import plot_history
 
         return plot_history(self)
 
     def _repr_html_(self) -> str:
-        from chainrule.views.notebook_history import history_html
+        from chainrule.views.notebooks.histories import history_html
 
         return history_html(self)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        from chainrule.views.notebook_history import history_bundle
+        from chainrule.views.notebooks.histories import history_bundle
 
         del include, exclude  # the caller chooses among all of these
         return history_bundle(self)

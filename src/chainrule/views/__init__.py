@@ -1,1 +1,1 @@
-"""What people see of a graph and of a training: drawings, notebook displays, plots."""
+"""What people see, a room each: drawing, tracing, explaining, the stepper, plotting, notebooks."""

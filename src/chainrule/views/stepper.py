@@ -15,12 +15,12 @@ from typing import Any
 from chainrule.files import PathLike, write_whole
 from chainrule.graph import MOST_COUNTED, Value, excerpt, require_value
 from chainrule.ops import TABLE
+from chainrule.views.drawing.picture import legible
+from chainrule.views.drawing.svg import escape
 from chainrule.views.javascript import op_table_text
-from chainrule.views.names import Scope, callers_scope
-from chainrule.views.numbers import number_text
-from chainrule.views.picture import legible
-from chainrule.views.svg import escape
-from chainrule.views.trace import Trace, trace_of_part
+from chainrule.views.tracing.names import Scope, callers_scope
+from chainrule.views.tracing.numbers import number_text
+from chainrule.views.tracing.trace import Trace, trace_of_part
 
 FOLDER = Path(__file__).with_name("stepper")
 SCRIPTS = (

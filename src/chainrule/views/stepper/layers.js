@@ -1,6 +1,6 @@
 // A layered layout of boxes: ranks along the arrows, few crossings, straight rows.
 //
-// The steps are those of Sugiyama, Tagawa and Toda (1981), as in chainrule/views/layers.py; here because a
+// The steps are those of Sugiyama, Tagawa and Toda (1981), as in chainrule/views/drawing/layout.py; here because a
 // page lays out anew whenever a box is folded.
 
 const GAP_ALONG = 66;

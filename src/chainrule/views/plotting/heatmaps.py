@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, Protocol
 
 from chainrule.errors import ArgumentError
-from chainrule.views.style import styled_axes
+from chainrule.views.plotting.style import styled_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,9 +6,9 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chainrule.views.formulas import formula
-from chainrule.views.numbers import DIGITS, number_text
-from chainrule.views.trace import Node, Trace
+from chainrule.views.explaining.formulas import formula
+from chainrule.views.tracing.numbers import DIGITS, number_text
+from chainrule.views.tracing.trace import Node, Trace
 
 MOST_ROWS = 60
 MOST_LEVELS = 12

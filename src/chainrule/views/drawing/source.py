@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import hypot
 
-from chainrule.views.page import FONT_SIZE, Box, Curve, Page
-from chainrule.views.picture import Kind, Picture, Shape
-from chainrule.views.svg import BLUE, GREY, INK
+from chainrule.views.drawing.page import FONT_SIZE, Box, Curve, Page
+from chainrule.views.drawing.picture import Kind, Picture, Shape
+from chainrule.views.drawing.svg import BLUE, GREY, INK
 
 POINTS = 0.75  # typographic points in a pixel
 ARROWHEAD = 7.0  # points

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from chainrule.views.explained import Factor, GraphSum, NodeSum, Order, Path, PathSum, Term
-from chainrule.views.numbers import number_text
+from chainrule.views.explaining.explained import Factor, GraphSum, NodeSum, Order, Path, PathSum, Term
+from chainrule.views.tracing.numbers import number_text
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _ENDINGS = {1: "st", 2: "nd", 3: "rd"}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from chainrule.views.notebook import bundle, details_html, image_html, table_html
-from chainrule.views.numbers import number_text
-from chainrule.views.picture import LONGEST_HINT, legible
-from chainrule.views.progress_chart import training_chart
-from chainrule.views.svg import escape
+from chainrule.views.drawing.picture import LONGEST_HINT, legible
+from chainrule.views.drawing.svg import escape
+from chainrule.views.notebooks.progress import training_chart
+from chainrule.views.notebooks.values import bundle, details_html, image_html, table_html
+from chainrule.views.tracing.numbers import number_text
 
 EPOCHS = 10
 COLUMNS = {

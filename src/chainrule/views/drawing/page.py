@@ -6,8 +6,8 @@ import unicodedata
 from dataclasses import dataclass
 from itertools import pairwise
 
-from chainrule.views.layers import Layout, Point, lay_out
-from chainrule.views.picture import Picture, Shape
+from chainrule.views.drawing.layout import Layout, Point, lay_out
+from chainrule.views.drawing.picture import Picture, Shape
 
 # All lengths are in pixels of CSS, 96 to the inch.
 FONT_SIZE = 14.0

@@ -8,16 +8,16 @@ from typing import Any
 
 from chainrule.errors import ArgumentError, NumberError
 from chainrule.graph import Value, is_constant, require_value
-from chainrule.views.explain_html import html_of
-from chainrule.views.explain_latex import latex_of
-from chainrule.views.explain_text import text_of
-from chainrule.views.explained import Factor, GraphSum, NodeSum, Order, Path, PathSum, Term
-from chainrule.views.flow import Share, rest
-from chainrule.views.names import LONGEST_NAME, Scope, callers_scope, variables
-from chainrule.views.numbers import DIGITS, number_text
-from chainrule.views.paths import Paths, Step, product
-from chainrule.views.picture import legible
-from chainrule.views.subject import Subject
+from chainrule.views.drawing.picture import legible
+from chainrule.views.explaining.explained import Factor, GraphSum, NodeSum, Order, Path, PathSum, Term
+from chainrule.views.explaining.flow import Share, rest
+from chainrule.views.explaining.html import html_of
+from chainrule.views.explaining.latex import latex_of
+from chainrule.views.explaining.paths import Paths, Step, product
+from chainrule.views.explaining.text import text_of
+from chainrule.views.tracing.names import LONGEST_NAME, Scope, callers_scope, variables
+from chainrule.views.tracing.numbers import DIGITS, number_text
+from chainrule.views.tracing.subject import Subject
 
 MOST_PATHS = 8
 MOST_FACTORS = 12

@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 from itertools import count
 from math import isfinite, log2
 
-from chainrule.views.flow import Flow
+from chainrule.views.explaining.flow import Flow
 
 # The logarithm that stands for a slope of 0, and, negated, for one of infinity or nan: beyond all finite ones.
 _NOTHING = -1e9

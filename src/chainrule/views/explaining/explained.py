@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from chainrule.views.trace import number_to_json
+from chainrule.views.tracing.trace import number_to_json
 
 
 @dataclass(frozen=True)

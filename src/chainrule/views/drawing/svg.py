@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chainrule.views.page import FONT_SIZE, ROW, Box, Curve, Page
-from chainrule.views.picture import Kind
+from chainrule.views.drawing.page import FONT_SIZE, ROW, Box, Curve, Page
+from chainrule.views.drawing.picture import Kind
 
 FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
 INK = "#1a1a1a"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from chainrule.errors import ArgumentError
 from chainrule.graph import Value, no_grad
 from chainrule.ops import real_number
-from chainrule.views.style import LINE_COLOURS, styled_axes
+from chainrule.views.plotting.style import LINE_COLOURS, styled_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,12 +10,12 @@ from base64 import b64encode
 from collections.abc import Sequence
 
 from chainrule.graph import Value, excerpt
-from chainrule.views.formulas import formula
-from chainrule.views.names import Scope, callers_scope
-from chainrule.views.page import page_of
-from chainrule.views.picture import LONGEST_TEXT, count_text, legible, picture_of
-from chainrule.views.svg import escape, svg_of
-from chainrule.views.trace import Node, Trace, trace_of_part
+from chainrule.views.drawing.page import page_of
+from chainrule.views.drawing.picture import LONGEST_TEXT, count_text, legible, picture_of
+from chainrule.views.drawing.svg import escape, svg_of
+from chainrule.views.explaining.formulas import formula
+from chainrule.views.tracing.names import Scope, callers_scope
+from chainrule.views.tracing.trace import Node, Trace, trace_of_part
 
 # What a notebook's cell holds readably; `draw_dot` draws more.
 CONNECTIONS = 60

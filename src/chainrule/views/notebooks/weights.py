@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from chainrule.views.charts import chart, text
-from chainrule.views.numbers import number_text
+from chainrule.views.notebooks.charts import chart, text
+from chainrule.views.tracing.numbers import number_text
 
 Table = Sequence[Sequence[float]]
 

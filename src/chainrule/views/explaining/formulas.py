@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from chainrule.views.picture import legible
+from chainrule.views.drawing.picture import legible
 
 LONGEST_SYMBOL = 24
 # How tightly a text holds together: what stands in something that binds more tightly gets brackets.

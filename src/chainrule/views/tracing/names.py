@@ -9,10 +9,10 @@ from types import FrameType, FunctionType, ModuleType
 from typing import Any, TypeAlias
 
 from chainrule.graph import Excerpt, Value, is_constant, is_leaf, op_of
-from chainrule.views.formulas import formula
-from chainrule.views.groups import parameter_names
-from chainrule.views.numbers import number_text
-from chainrule.views.picture import legible
+from chainrule.views.drawing.picture import legible
+from chainrule.views.explaining.formulas import formula
+from chainrule.views.tracing.groups import parameter_names
+from chainrule.views.tracing.numbers import number_text
 
 Scope: TypeAlias = Sequence[Mapping[str, object]]
 

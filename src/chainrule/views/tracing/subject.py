@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from chainrule.graph import Excerpt, Value, excerpt, is_constant, is_leaf, op_of, topological_order
-from chainrule.views.flow import Flow, flow_of_order, flow_of_trace, same
-from chainrule.views.formulas import formula
-from chainrule.views.groups import parameter_names
-from chainrule.views.names import LONGEST_EXPRESSION, Scope, names_of, variables
-from chainrule.views.numbers import number_text
-from chainrule.views.trace import LIMIT, Trace, trace_of_part
+from chainrule.views.explaining.flow import Flow, flow_of_order, flow_of_trace, same
+from chainrule.views.explaining.formulas import formula
+from chainrule.views.tracing.groups import parameter_names
+from chainrule.views.tracing.names import LONGEST_EXPRESSION, Scope, names_of, variables
+from chainrule.views.tracing.numbers import number_text
+from chainrule.views.tracing.trace import LIMIT, Trace, trace_of_part
 
 # A gradient that differs is told of a few nodes only; the reason is the same for all.
 MOST_REMARKS = 3

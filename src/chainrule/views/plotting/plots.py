@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from chainrule.errors import ArgumentError
-from chainrule.views.style import CLASS_COLOURS, DASHES, LINE_COLOURS, MARKERS, styled_axes
+from chainrule.views.plotting.style import CLASS_COLOURS, DASHES, LINE_COLOURS, MARKERS, styled_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
 
-    from chainrule.views.regions import Model, Regions
+    from chainrule.views.plotting.regions import Model, Regions
 
 
 class Recorded(Protocol):
@@ -134,7 +134,7 @@ def plot_boundary(model: Model, X: ArrayLike, y: ArrayLike, ax: Axes | None = No
         MissingLibraryError: matplotlib is not installed.
     """
     # Here, not above: whoever imports chainrule does not wait for numpy.
-    from chainrule.views.regions import regions_of
+    from chainrule.views.plotting.regions import regions_of
 
     regions = regions_of(model, X, y)
     with styled_axes(ax) as axes:

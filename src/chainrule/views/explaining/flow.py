@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import fsum, isclose, isfinite
 
 from chainrule.graph import Value, has_closure, op_of, parts
-from chainrule.views.trace import Trace
+from chainrule.views.tracing.trace import Trace
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from chainrule.graph import Value, keep_dead_nodes
 
 # Calls between the user's line and the engine: model, layer, neuron and op, and room for the user's own modules.
 FRAMES = 12
-_PACKAGE = str(Path(__file__).parents[1]) + os.sep
+_PACKAGE = str(Path(__file__).parents[2]) + os.sep
 _under_way: list[None] = []  # an entry for each recording, since one may stand inside another
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from chainrule.views.explain_text import (
+from chainrule.views.drawing.svg import escape
+from chainrule.views.explaining.explained import GraphSum, NodeSum, Path, PathSum
+from chainrule.views.explaining.text import (
     count_of,
     derivative,
     factor_text,
@@ -12,9 +14,7 @@ from chainrule.views.explain_text import (
     text_of,
     unknown_slope,
 )
-from chainrule.views.explained import GraphSum, NodeSum, Path, PathSum
-from chainrule.views.numbers import number_text
-from chainrule.views.svg import escape
+from chainrule.views.tracing.numbers import number_text
 
 _CELL = 'style="text-align: left; vertical-align: top; padding: 0.1em 1em 0.1em 0"'
 # A factor with its number below it; a row of them breaks where the page ends.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chainrule.views.svg import FONT, INK, escape
+from chainrule.views.drawing.svg import FONT, INK, escape
 
 
 def chart(width: float, height: float, title: str, elements: Iterable[str]) -> str:

@@ -9,11 +9,11 @@ from typing import overload
 from chainrule.errors import ArgumentError
 from chainrule.files import write_whole
 from chainrule.graph import Value, excerpt, require_value
-from chainrule.views.notebook import image_html
-from chainrule.views.page import DIRECTIONS, page_of
-from chainrule.views.picture import Picture, picture_of
-from chainrule.views.source import source_of
-from chainrule.views.svg import svg_of
+from chainrule.views.drawing.page import DIRECTIONS, page_of
+from chainrule.views.drawing.picture import Picture, picture_of
+from chainrule.views.drawing.source import source_of
+from chainrule.views.drawing.svg import svg_of
+from chainrule.views.notebooks.values import image_html
 
 # How many connections are drawn: a tenth is easy to read, ten times is readable in no layout.
 LIMIT = 1000
@@ -139,7 +139,7 @@ class Drawing:
         page = page_of(self._picture, self._rankdir)
         if file_format == "svg":
             return svg_of(page).encode()
-        from chainrule.views.engines import graphviz
+        from chainrule.views.drawing.engines import graphviz
 
         return graphviz(source_of(self._picture, self._rankdir, page), file_format)
 

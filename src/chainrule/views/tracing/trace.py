@@ -23,9 +23,9 @@ from chainrule.graph import (
     parts,
     require_value,
 )
-from chainrule.views.groups import Group, groups_of, parameter_names
-from chainrule.views.lines import Line, line_of
-from chainrule.views.names import Scope, names_of, variables
+from chainrule.views.tracing.groups import Group, groups_of, parameter_names
+from chainrule.views.tracing.lines import Line, line_of
+from chainrule.views.tracing.names import Scope, names_of, variables
 
 VERSION = 1
 # How many connections are traced. A page stays quick with these; ten times as many nobody steps through.

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from itertools import groupby
 
-from chainrule.views.explained import Factor, GraphSum, NodeSum, Path, PathSum, Term
-from chainrule.views.numbers import number_text
+from chainrule.views.explaining.explained import Factor, GraphSum, NodeSum, Path, PathSum, Term
+from chainrule.views.tracing.numbers import number_text
 
 _SUBSCRIPTED = re.compile(r"([A-Za-z])_?(\d+)")
 # What means something to LaTeX stands here as what prints it, without leaving math mode.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule.errors import ArgumentError
-from chainrule.views.groups import module_path
-from chainrule.views.notebook import ROWS, bundle, image_html, table_html
-from chainrule.views.picture import LONGEST_TEXT, legible
-from chainrule.views.svg import escape
-from chainrule.views.weights import layers_of, weights_chart
+from chainrule.views.drawing.picture import LONGEST_TEXT, legible
+from chainrule.views.drawing.svg import escape
+from chainrule.views.notebooks.values import ROWS, bundle, image_html, table_html
+from chainrule.views.notebooks.weights import layers_of, weights_chart
+from chainrule.views.tracing.groups import module_path
 
 MOST_LISTED = 100_000
 

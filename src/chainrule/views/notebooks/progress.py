@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from chainrule.views.charts import chart, text
-from chainrule.views.numbers import number_text
-from chainrule.views.style import LINE_COLOURS
+from chainrule.views.notebooks.charts import chart, text
+from chainrule.views.plotting.style import LINE_COLOURS
+from chainrule.views.tracing.numbers import number_text
 
 WIDTH, LEFT, RIGHT = 560, 62, 14
 HEAD, FOOT = 34, 44

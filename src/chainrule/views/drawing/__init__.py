@@ -1,0 +1,1 @@
+"""A graph as a picture: its layout, as SVG, as DOT, as a file."""

@@ -1,0 +1,1 @@
+"""The chain rule in words and numbers, as text, LaTeX, HTML and a tree."""

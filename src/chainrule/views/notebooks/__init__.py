@@ -1,0 +1,1 @@
+"""How Values, models and trainings show themselves in a notebook."""

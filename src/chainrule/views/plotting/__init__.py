@@ -1,0 +1,1 @@
+"""Functions, trainings, boundaries and weights as matplotlib pictures in one style."""

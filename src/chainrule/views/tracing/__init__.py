@@ -1,0 +1,1 @@
+"""A graph as data for people: names, groups, numbers, lines, in one versioned schema."""
