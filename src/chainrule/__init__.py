@@ -30,7 +30,7 @@ from chainrule.views.drawing.dot import draw_dot
 from chainrule.views.explaining.explain import explain
 from chainrule.views.plotting.curves import plot_function
 from chainrule.views.plotting.plots import plot_boundary
-from chainrule.views.stepper import show, to_html
+from chainrule.views.stepper.stepper import show, to_html
 
 __version__ = "0.1.0"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import chainrule as cr
-from chainrule.views.stepper import to_html
+from chainrule.views.stepper.stepper import to_html
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

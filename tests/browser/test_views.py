@@ -287,8 +287,8 @@ def test_the_recorded_line_is_shown(pages: Pages) -> None:
 
 
 def test_an_excerpt_says_what_it_leaves_out(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chainrule.views.stepper.MOST_NODES", 100)
-    monkeypatch.setattr("chainrule.views.stepper.EXCERPT", 50)
+    monkeypatch.setattr("chainrule.views.stepper.stepper.MOST_NODES", 100)
+    monkeypatch.setattr("chainrule.views.stepper.stepper.EXCERPT", 50)
     x = cr.Value(0.5, label="x")
     y = x
     for _ in range(200):

@@ -15,8 +15,8 @@ import pytest
 from chainrule.ops import TABLE, Op, ieee
 from chainrule.ops.elementary import exp, pick
 from chainrule.ops.row import Operand
-from chainrule.views.javascript import UntranslatableError, _Function, op_table_text
-from chainrule.views.stepper import FOLDER
+from chainrule.views.stepper.javascript import UntranslatableError, _Function, op_table_text
+from chainrule.views.stepper.stepper import FOLDER
 from chainrule.views.tracing.trace import number_from_json, number_to_json
 from tests.ops.grids import grid
 

@@ -12,8 +12,8 @@ import pytest
 import chainrule as cr
 from chainrule.errors import NumberError, WriteError
 from chainrule.nn import MLP
-from chainrule.views import stepper
-from chainrule.views.stepper import FOLDER, SCRIPTS, json_in_script, page_trace, show, to_html
+from chainrule.views.stepper import stepper
+from chainrule.views.stepper.stepper import FOLDER, SCRIPTS, json_in_script, page_trace, show, to_html
 from chainrule.views.tracing.trace import trace_of
 from tests.faults import full_disk
 

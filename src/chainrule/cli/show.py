@@ -137,7 +137,7 @@ def _inside(thing: Any, name: str) -> Any:
 
 
 def _show(value: Any, namespace: dict[str, Any], args: argparse.Namespace) -> int:
-    from chainrule.views.stepper import open_page, page_text, page_trace, temporary_file, write_page
+    from chainrule.views.stepper.stepper import open_page, page_text, page_trace, temporary_file, write_page
 
     trace = page_trace(value, None, [namespace])
     path = args.out or temporary_file()

@@ -55,7 +55,7 @@ def _stepper(value: Value, scope: Scope, trace: Trace) -> str:
         trace = trace_of_part(part, scope=scope)
     if len(trace.nodes) == 1:
         return ""
-    from chainrule.views.stepper import page_text
+    from chainrule.views.stepper.stepper import page_text
 
     page = page_text(trace)
     return details_html(

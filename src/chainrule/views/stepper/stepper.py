@@ -17,12 +17,12 @@ from chainrule.graph import MOST_COUNTED, Value, excerpt, require_value
 from chainrule.ops import TABLE
 from chainrule.views.drawing.picture import legible
 from chainrule.views.drawing.svg import escape
-from chainrule.views.javascript import op_table_text
+from chainrule.views.stepper.javascript import op_table_text
 from chainrule.views.tracing.names import Scope, callers_scope
 from chainrule.views.tracing.numbers import number_text
 from chainrule.views.tracing.trace import Trace, trace_of_part
 
-FOLDER = Path(__file__).with_name("stepper")
+FOLDER = Path(__file__).with_name("assets")
 SCRIPTS = (
     "dom",
     "ieee",
