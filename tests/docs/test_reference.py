@@ -79,6 +79,29 @@ def test_command_page_has_every_option_and_no_other(command: ModuleType) -> None
     assert listed == options
 
 
+FOLDERS = ("src", "tests", "bench", "build_tools", "docs", "examples")
+FILES = [
+    "/setup.py",
+    *(f"/{path.relative_to(ROOT).as_posix()}" for each in FOLDERS for path in (ROOT / each).rglob("*.py")),
+]
+
+
+def named_files(page: str) -> list[str]:
+    """The Python files that a page names, with or without their folders."""
+    return re.findall(r"`([\w/]+\.py)`", page)
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_that_pages_name_are_there(page: Path) -> None:
+    files = [path.as_posix() for path in FILES]
+    named = named_files(page.read_text("utf-8"))
+    assert [name for name in named if not any(file.endswith(f"/{name}") for file in files)] == []
+
+
+def test_names_of_files_are_found() -> None:
+    assert named_files("see `core/value.py`, `optim.py`; not optim.py") == ["core/value.py", "optim.py"]
+
+
 def test_pages_are_in_the_index() -> None:
     index = text("README.md")
     own = [page for page in PAGES if page.parent == ROOT / "docs" and page.name != "README.md"]
