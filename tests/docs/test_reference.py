@@ -80,10 +80,7 @@ def test_command_page_has_every_option_and_no_other(command: ModuleType) -> None
 
 
 FOLDERS = ("src", "tests", "bench", "build_tools", "docs", "examples")
-FILES = [
-    "/setup.py",
-    *(f"/{path.relative_to(ROOT).as_posix()}" for each in FOLDERS for path in (ROOT / each).rglob("*.py")),
-]
+FILES = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")] + [ROOT / "setup.py"]
 
 
 def named_files(page: str) -> list[str]:
