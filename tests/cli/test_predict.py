@@ -179,3 +179,11 @@ def test_any_table_is_learnt_and_predicted_or_refused_in_one_sentence(run: Runne
     else:
         predicted = run("predict", "any/model.safetensors", "any.csv", "--json", "-q")
         assert len(json.loads(predicted.out)) == rows
+
+
+def test_a_model_of_no_numbers_is_said(run: Runner, shop: Path, regressor: str) -> None:
+    """A weight that is nan, as a program may save it, makes every prediction nan."""
+    model, extra = nn.load(regressor), nn.read_extra(regressor)
+    model.parameters()[-1].data = float("nan")
+    model.save(regressor, extra=extra)
+    assert "predictions are not finite numbers: train the model again" in run("predict", regressor, shop).err

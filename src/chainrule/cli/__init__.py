@@ -58,7 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         name = command.__name__.rpartition(".")[2]
-        sub = commands.add_parser(name, help=command.SUMMARY, description=command.SUMMARY + ".")
+        sub = commands.add_parser(
+            name, help=command.SUMMARY, description=command.SUMMARY + ".", epilog=getattr(command, "EPILOG", None)
+        )
         command.add_arguments(sub)
         sub.set_defaults(run=command.run)
     return parser

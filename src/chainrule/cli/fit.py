@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from chainrule.training.tabular import Learned, Settings
 
 SUMMARY = "train a network to predict one column of a CSV file from the others"
+EPILOG = (
+    "A missing number becomes the training median; text with few values becomes one input a value; ids, names, dates "
+    "and columns that never change are left out. Each of these choices is said."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         _write(args.out, text)
         say(f"{len(predictions)} predictions written to {args.out}")
+    if strange := _not_finite(predictions):
+        say(strange)
     if agreement := _agreement(rows, target, predictions):
         say(agreement)
     return 0
@@ -108,6 +111,14 @@ def _agreement(rows: Table, target: Target, predictions: list[Any]) -> str:
         return ""
     rmse = float(np.sqrt(np.mean(np.square(numbers[known] - np.array(predictions)[known]))))
     return f"rmse {rmse:.4g} on the {known.sum()} rows with a known {target.name}"
+
+
+def _not_finite(predictions: list[Any]) -> str:
+    """Return how many predictions are no numbers, which no trained model gives; nothing if all are."""
+    strange = sum(isinstance(each, float) and not math.isfinite(each) for each in predictions)
+    if not strange:
+        return ""
+    return f"{strange} of {len(predictions)} predictions are not finite numbers: train the model again"
 
 
 def _as_csv(name: str, predictions: list[Any]) -> str:

@@ -91,17 +91,15 @@ def operand_at(node: Value, place: cython.Py_ssize_t, constants: cython.bint) ->
         return None
     operand = new_node(Code.LEAF, slope_at(node, place))
     operand._flags = Flag.CONSTANT
-    if node._flags & Flag.NARY:
-        keep(cython.cast(Operands, node._extra), place, operand)
-    elif place == 0:
-        if node._left is None:  # uncompiled, another thread may have asked meanwhile
+    # Uncompiled, another thread may have asked meanwhile: the first one's Value is the one.
+    if _kept_operand(node, place) is None:
+        if node._flags & Flag.NARY:
+            keep(cython.cast(Operands, node._extra), place, operand)
+        elif place == 0:
             node._left = operand
-        return node._left
-    else:
-        if node._right is None:
+        else:
             node._right = operand
-        return node._right
-    return operand
+    return _kept_operand(node, place)
 
 
 @cython.cfunc

@@ -1,4 +1,7 @@
-"""Value: a number that remembers how it was made. Its fields, operators and methods."""
+"""Value: a number that remembers how it was made. Its fields, operators and methods.
+
+What the methods call comes from the other parts, which need Value first: their imports stand at the end.
+"""
 
 from __future__ import annotations
 

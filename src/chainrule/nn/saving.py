@@ -159,6 +159,8 @@ def _read(path: PathLike) -> tuple[dict[str, Any] | None, Tensors]:
                 if kind != "F64":
                     _refuse(path, f"tensor {name!r:.60} holds {kind} numbers, where float64 belongs")
                 tensors[name] = file.get_tensor(name)
+    except PermissionError as error:
+        raise ModelFileError(f"{path} may not be read by this user: change its permissions") from error
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         if isinstance(error, ModelFileError):
             raise
