@@ -47,6 +47,18 @@ def demo_upstream() -> Job:
     return Job(demo_step.DemoStep(_upstream_network(value), value))
 
 
+def demo_seen() -> Job:
+    """Micrograd's nn on our Value after its graph was traced, explained, put on a page and its lines recorded."""
+    chainrule = import_module("chainrule")
+    lines = import_module("chainrule.views.tracing.lines")
+    step = demo_step.DemoStep(_upstream_network(chainrule.Value), chainrule.Value)
+    with lines.record_lines():
+        output = step.network([chainrule.Value(1.0), chainrule.Value(2.0)])
+    chainrule.explain(output, step.network.parameters()[0])
+    chainrule.to_html(output)
+    return Job(step)
+
+
 def demo_own() -> Job:
     """The demo's loops on our MLP."""
     value = import_module("chainrule.engine").Value
@@ -197,6 +209,7 @@ JOBS: dict[str, Build] = {
     "demo.floats": demo_floats,
     "demo.micrograd": demo_micrograd,
     "demo.upstream": demo_upstream,
+    "demo.seen": demo_seen,
     "demo.own": demo_own,
     "demo.all_own": demo_all_own,
     "demo.scalargrad": demo_scalargrad,

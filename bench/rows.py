@@ -23,6 +23,12 @@ DEMO = (
         comparisons=(Comparison("demo.floats", at_most=2.4), _faster_than_micrograd(120)),
     ),
     Row(
+        "demo.seen",
+        "the same, once its graph was traced, explained and put on a page",
+        "demo.seen",
+        comparisons=(Comparison("demo.upstream", at_most=1.05),),
+    ),
+    Row(
         "demo.own",
         "chainrule's MLP in the same loops",
         "demo.own",

@@ -36,7 +36,7 @@ def test_micrograd_repeats_its_loss_on_the_published_number_of_nodes() -> None:
     assert count_nodes(loss, lambda node: node._prev) == demo_step.NODES
 
 
-@pytest.mark.parametrize("job", [jobs.demo_own, jobs.demo_all_own])
+@pytest.mark.parametrize("job", [jobs.demo_own, jobs.demo_all_own, jobs.demo_seen])
 def test_our_engine_follows_the_published_losses(job: jobs.Build) -> None:
     step = job().step
     assert [step() for _ in demo_step.LOSSES] == pytest.approx(demo_step.LOSSES, rel=1e-12)
