@@ -149,6 +149,9 @@ def markdown(facts: Mapping[str, str], sections: Sequence[tuple[str, Sequence[Li
         "",
         "A chain of more nodes than the engine keeps for the next graph takes new memory from the system: about",
         "half of its time is the kernel's, for handing out pages.",
+        "",
+        "Python's collector walks the nodes of micrograd and of the plain Value again and again, out of the cache. A",
+        "busy machine slows that more than chainrule, and raises the ratios to them; an idle one lowers them.",
     ]
     return "\n".join(out) + "\n"
 
