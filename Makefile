@@ -44,8 +44,8 @@ lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(VENV)/installed-bench
-	$(BIN)/python -m bench
+bench: $(VENV)/installed-test
+	$(BIN)/python -m bench --install
 
 $(VENV)/created:
 	@test -n "$(PYTHON)" || { echo "chainrule needs Python 3.11 or newer and found none:" \
@@ -69,11 +69,6 @@ $(VENV)/installed-test: $(SOURCES) tests/requirements-torch.txt | $(VENV)/create
 		--requirement tests/requirements-torch.txt || { test -z "$$CI" && \
 		echo "torch could not be installed: the tests that compare with it are skipped" >&2; }
 	@touch $(VENV)/installed $@
-
-$(VENV)/installed-bench: bench/requirements.txt $(VENV)/installed-test
-	@echo "installing the engines to compare with"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement bench/requirements.txt
-	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info src/chainrule/_build_info.py src/chainrule/*.so \

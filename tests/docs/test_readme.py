@@ -33,7 +33,13 @@ def test_it_begins_with_three_lines_and_one_picture() -> None:
     assert title == "# chainrule"
     assert len(lines.splitlines()) == 3
     assert picture.startswith("![")
-    assert README.count("![") == 1
+    assert README.count("\n![") == 1
+
+
+def test_two_pictures_of_the_gallery_follow_the_ten_lines() -> None:
+    pictures = re.findall(r"^\[!\[.+\]\(docs/pictures/(\w+)\.\w+\)\]\(docs/seeing\.md\)$", README, re.MULTILINE)
+    assert pictures == ["stepper", "neuron"]
+    assert README.index("## Ten lines") < README.index("docs/pictures/stepper.png") < README.index("## Figures")
 
 
 def test_ten_lines_are_ten() -> None:
