@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import warnings
 
 import hypothesis
@@ -34,6 +35,12 @@ def engine_is_compiled() -> bool:
         warnings.simplefilter("ignore")
         from chainrule import engine
     return engine.compiled
+
+
+def pytest_configure() -> None:
+    """Let the tests and the programs that they start be interrupted: a shell's background takes Ctrl-C away."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionstart() -> None:
