@@ -28,7 +28,6 @@ cdef extern from "Python.h":
         int (*tp_clear)(PyObject *) noexcept
         int (*tp_traverse)(PyObject *, visitproc, void *) noexcept
     void PyObject_GC_Track(object)
-    void PyObject_GC_UnTrack(object)
     void PyObject_GC_UnTrackPointer "PyObject_GC_UnTrack" (PyObject *)
     int PyObject_GC_IsTracked(object)
     void PyObject_GC_Del(void *)

@@ -24,6 +24,10 @@ def cube(a: Value) -> Value:
     return out
 
 
+class Marked(Value):
+    """A Value with a dictionary of its own."""
+
+
 class Sentinel:
     """Something to watch die."""
 
@@ -88,6 +92,13 @@ def kinds_of_cycles() -> dict[str, Callable[[Sentinel], Any]]:
         m.mark = sentinel
         m.user = {"loss": loss}
         return loss
+
+    def operand_that_holds_a_subclass(sentinel: Sentinel) -> Value:
+        a = Value(1.0)
+        out = Marked(2.0, (a,), "mine")
+        out.mark = sentinel
+        a.user = out
+        return out
 
     def itself(sentinel: Sentinel) -> Value:
         a = Value(1.0)

@@ -15,7 +15,7 @@ from chainrule.errors import ChainruleError
 
 COMMANDS = (demo, fit, predict, show, explain)
 
-OK, BAD_DATA, USAGE, INTERRUPTED = 0, 1, 2, 130
+BAD_DATA, USAGE, INTERRUPTED = 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -72,7 +72,7 @@ def take_node() -> Value:
 @cython.cfunc
 @cython.exceptval(check=False)
 def _allocate(kind: cython.pointer[PyTypeObject], _count: cython.Py_ssize_t) -> cython.pointer[PyObject]:
-    """Return memory for a node, unknown to the cycle collector (the type's `tp_alloc`)."""
+    """Return memory for a node or its operands, unknown to the cycle collector (the types' `tp_alloc`)."""
     global _kept_count
     header: cython.Py_ssize_t = cython.sizeof(PyObject)
     item: cython.pointer[PyObject]
@@ -249,16 +249,6 @@ def _give_block_back(block: cython.p_void, count: cython.Py_ssize_t) -> cython.v
 
 @cython.cfunc
 @cython.exceptval(check=False)
-def _allocate_operands(kind: cython.pointer[PyTypeObject], _count: cython.Py_ssize_t) -> cython.pointer[PyObject]:
-    item: cython.pointer[PyObject] = _PyObject_GC_New(kind)
-    if item is not cython.NULL:
-        header: cython.Py_ssize_t = cython.sizeof(PyObject)
-        memset(cython.cast(cython.p_char, item) + header, 0, kind.tp_basicsize - header)
-    return item
-
-
-@cython.cfunc
-@cython.exceptval(check=False)
 def _deallocate_operands(item: cython.pointer[PyObject]) -> cython.void:
     PyObject_GC_UnTrackPointer(item)
     Py_SET_REFCNT(item, 1)
@@ -301,7 +291,7 @@ def _take_over(value: cython.pointer[PyTypeObject], operands: cython.pointer[PyT
     _exact_type = value
     value.tp_alloc = _allocate
     value.tp_dealloc = _deallocate
-    operands.tp_alloc = _allocate_operands
+    operands.tp_alloc = _allocate
     operands.tp_dealloc = _deallocate_operands
     operands.tp_clear = _clear_operands
     operands.tp_traverse = _traverse_operands

@@ -10,7 +10,7 @@ except ImportError:
 if cython.compiled:
     from cython.cimports.chainrule._kernels import Py_INCREF, PyObject, memset
 
-    from chainrule.core.memory import take_block
+    from chainrule.core.memory import make_known, take_block
 
 from chainrule.core.flags import Flag
 from chainrule.core.node import new_node
@@ -44,7 +44,10 @@ def new_operands(node: Value, count: cython.Py_ssize_t) -> Operands:
     if cython.compiled:
         inner.slopes = take_block(count)
         inner.items = cython.cast(cython.pointer[cython.pointer[PyObject]], inner.slopes + count)
-        memset(inner.items, 0, count * cython.sizeof(cython.p_void))
+        # the block may have been another node's
+        memset(inner.slopes, 0, count * (cython.sizeof(cython.double) + cython.sizeof(cython.p_void)))
+        if node._flags & Flag.TRACKED:  # a subclass: its cycles may close through the operands
+            make_known(inner)
     else:
         inner.slopes = [0.0] * count
         inner.items = [cython.NULL] * count
