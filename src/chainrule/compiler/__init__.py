@@ -1,0 +1,1 @@
+"""From a Python function of scalars to native code: trace, raise to classes, differentiate, lay out, emit."""

@@ -1,0 +1,1 @@
+"""From loop nests to machine code: schedules, vector arithmetic, LLVM, the cache on disk."""

@@ -1,0 +1,1 @@
+"""From classes to loop nests: expression trees, affine addresses, layouts."""

@@ -1,0 +1,157 @@
+"""The nest program: perfect loop nests over buffers, what the emitter turns into machine code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, TypeAlias
+
+from chainrule.compiler.classes import Rule
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Region(Enum):
+    """Where a buffer lives. The compiled function gets one pointer a region, and one for each INPUT group."""
+
+    ARENA = "arena"
+    CONSTANTS = "constants"
+    VALUES = "values"
+    GRADIENTS = "gradients"
+    INPUT = "input"
+    SEEDS = "seeds"
+    OUTPUTS = "outputs"
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """`size` float64 numbers from `offset` of a region on; buffers in the arena begin on a multiple of 8."""
+
+    region: Region
+    offset: int
+    size: int
+    group: int = 0
+
+
+@dataclass(frozen=True)
+class Address:
+    """Which number of a buffer the loops' indices select.
+
+    base + Σ strides[d] · index[d] (+ tables[table][Σ table_strides[d] · index[d]] where there is a table); the
+    dimensions are the nest's, outermost first, then those of the enclosing reductions, outermost first.
+    """
+
+    buffer: int
+    base: int
+    strides: tuple[int, ...]
+    table: int | None = None
+    table_strides: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Load:
+    """The number at an address."""
+
+    address: Address
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number that is the same for every index."""
+
+    number: float
+
+
+@dataclass(frozen=True)
+class Apply:
+    """A rule on the values of other expressions, see `chainrule.compiler.classes.Rule`."""
+
+    rule: Rule
+    operands: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class Add:
+    """The sum of a few terms."""
+
+    terms: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class Reduce:
+    """The sum (or the largest) of the body over further dimensions.
+
+    Attributes:
+        extents: one a dimension, outermost first.
+        counts: None; or, for one dimension whose extent differs from row to row, the number of the table that
+            holds it and `count_strides`, the strides over the nest's dimensions by which it is found there;
+            `extents` then holds the largest of them.
+        largest: the maximum instead of the sum.
+    """
+
+    extents: tuple[int, ...]
+    body: Expression
+    counts: int | None = None
+    count_strides: tuple[int, ...] = ()
+    largest: bool = False
+
+
+Expression: TypeAlias = Load | Number | Apply | Add | Reduce
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where a nest puts the value of an expression."""
+
+    address: Address
+    value: Expression
+
+
+@dataclass(frozen=True)
+class Nest:
+    """Loops over `extents`, outermost first; in each step the stores happen, in any order of steps.
+
+    No step reads what another step of the same nest stores, so the loops may be exchanged, blocked and vectorised.
+
+    Attributes:
+        extents: the loops' lengths; empty for a single step.
+        stores: what one step computes; a nest that joins classes of the same extents has several.
+        counts: None; or the number of the table with the length of the last dimension where it differs from row
+            to row, found there by `count_strides` over the dimensions before it; `extents` holds the largest.
+        classes: the numbers of the classes it computes, for messages and reports.
+    """
+
+    extents: tuple[int, ...]
+    stores: tuple[Store, ...]
+    counts: int | None = None
+    count_strides: tuple[int, ...] = ()
+    classes: tuple[int, ...] = ()
+
+
+@dataclass
+class NestProgram:
+    """Nests in the order of running.
+
+    Attributes:
+        buffers: what addresses point into.
+        tables: int32 columns for addresses that no strides describe; passed at run time, so that another batch of
+            the same structure needs no new code.
+        constants: float64: the CONSTANTS region.
+        arena: how many numbers the ARENA region holds.
+        value_order: int64: place k of the live Values lies at number `value_order[k]` of the regions VALUES and
+            GRADIENTS, which both hold `values` numbers (padding in between is zero and stays it).
+        forward: how many of the nests compute the outputs; the others compute gradients.
+    """
+
+    nests: list[Nest]
+    buffers: list[Buffer]
+    tables: list[NDArray[np.int32]]
+    constants: NDArray[np.float64]
+    arena: int
+    value_order: NDArray[np.int64]
+    values: int
+    forward: int
+    outputs: int
+    notes: dict[str, float] = field(default_factory=dict)
