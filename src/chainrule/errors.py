@@ -94,3 +94,9 @@ class MissingModelFileError(ModelFileError, FileNotFoundError):
     """There is no model file at this path."""
 
     code = "CR011"
+
+
+class ProgramError(ChainruleError, RuntimeError):
+    """A compiled program breaks its own rules: a mistake in chainrule, not in the function that was compiled."""
+
+    code = "CR012"

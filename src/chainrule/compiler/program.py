@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from chainrule.ops.row import BY_CODE
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -52,3 +54,8 @@ class Program:
     def size(self) -> int:
         """How many scalars there are."""
         return len(self.codes)
+
+
+def cuts(code: int) -> bool:
+    """Tell whether the op with this code passes no gradient on: whatever its operands are, its slopes are 0."""
+    return all(slope == "0" for slope in BY_CODE[code].slopes)
