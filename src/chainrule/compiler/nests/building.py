@@ -1,0 +1,109 @@
+"""Building: a class program becomes a nest program, pass by pass."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chainrule.compiler.nests.addressing import Addressing
+from chainrule.compiler.nests.drafting import Drafting
+from chainrule.compiler.nests.drafts import Draft
+from chainrule.compiler.nests.looping import Looping
+from chainrule.compiler.nests.nest import NestProgram, Region
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from chainrule.compiler.classes import ClassProgram
+    from chainrule.compiler.nests.blocks import Block
+
+# Buffers begin on multiples of this many numbers, a cache line.
+LINE = 8
+
+
+def build(classes: ClassProgram) -> NestProgram:
+    """Turn classes into loop nests over memory."""
+    notes: dict[str, float] = {}
+    start = perf_counter()
+    drafting = Drafting(classes)
+    drafts = [draft for number in range(len(classes.classes)) if drafting.stored[number] for draft in drafting.drafts_of(number)]
+    drafts += drafting.copy_drafts()
+    start = _note(notes, "inline", start)
+    looping = Looping(drafting.blocks)
+    for draft in drafts:
+        looping(draft)
+    start = _note(notes, "factor", start)
+    drafts, forward = outputs_first(drafts, drafting.blocks)
+    for block in drafting.blocks:
+        block.strides = natural_strides(block.loops.extents)
+    sizes, value_order = place_blocks(drafting.blocks, classes.value_groups[-1] if classes.value_groups else 0)
+    addressing = Addressing(drafting.blocks, value_order, sizes[Region.VALUES])
+    nests = [addressing.nest(draft) for draft in drafts]
+    _note(notes, "address", start)
+    return NestProgram(
+        nests,
+        addressing.buffers,
+        addressing.tables,
+        constants_of(drafting.blocks, sizes[Region.CONSTANTS]),
+        sizes[Region.ARENA],
+        value_order,
+        sizes[Region.VALUES],
+        forward,
+        len(classes.outputs.classes),
+        notes,
+    )
+
+
+def _note(notes: dict[str, float], name: str, start: float) -> float:
+    now = perf_counter()
+    notes[name] = now - start
+    return now
+
+
+def outputs_first(drafts: list[Draft], blocks: list[Block]) -> tuple[list[Draft], int]:
+    """Return the drafts, those that outputs need before the others, and how many those are."""
+    needed: set[int] = set()
+    first = []
+    for draft in reversed(drafts):
+        targets = [target.block for target in draft.targets() if not target.gradient]
+        if any(block in needed or block is not None and blocks[block].region is Region.OUTPUTS for block in targets):
+            first.append(draft)
+            needed.update(leaf.block for leaf, _ in draft.leaves() if leaf.block is not None)
+    first.reverse()
+    chosen = set(map(id, first))
+    return [*first, *(draft for draft in drafts if id(draft) not in chosen)], len(first)
+
+
+def natural_strides(extents: tuple[int, ...]) -> list[int]:
+    """Return the strides by which numbers lie in their order."""
+    strides = [1] * len(extents)
+    for axis in range(len(extents) - 2, -1, -1):
+        strides[axis] = strides[axis + 1] * extents[axis + 1]
+    return strides
+
+
+def place_blocks(blocks: list[Block], values: int) -> tuple[dict[Region, int], NDArray[np.int64]]:
+    """Give blocks their offsets; return how many numbers each region holds and where each live Value lies."""
+    sizes = dict.fromkeys(Region, 0)
+    order = np.full(values, -1, dtype=np.int64)
+    for block in blocks:
+        if block.region in (Region.ARENA, Region.CONSTANTS, Region.VALUES):
+            block.offset = sizes[block.region]
+            sizes[block.region] += -(-block.span() // LINE) * LINE
+        if block.places is not None:
+            order[block.places] = block.offset + block.addresses()
+    unused = np.flatnonzero(order < 0)
+    order[unused] = sizes[Region.VALUES] + np.arange(len(unused))
+    sizes[Region.VALUES] += len(unused)
+    return sizes, order
+
+
+def constants_of(blocks: list[Block], size: int) -> NDArray[np.float64]:
+    """Return the numbers of the CONSTANTS region."""
+    region = np.zeros(size)
+    for block in blocks:
+        if block.numbers is not None:
+            region[block.offset + block.addresses()] = block.numbers
+    return region
