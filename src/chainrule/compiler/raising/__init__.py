@@ -1,1 +1,59 @@
-"""From a program of single scalars to classes of alike scalars, and from those to their derivative."""
+"""From scalars to classes: scan, tables, adjoint; what comes out is dense wherever the program was regular.
+
+`raise_program` gives every scalar a class and every class its table, `differentiate` adds the classes of the
+gradients; `run_classes` runs either with numpy. The story by file: `scan`, `tables` (with `builder` and `columns`),
+`adjoint` (with `slopes` and `signatures`), `finishing`, `verifying`, `running` (with `numeric`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chainrule.compiler.raising.adjoint import add_gradients
+from chainrule.compiler.raising.finishing import with_values_in_order, without_aliases, without_dead
+from chainrule.compiler.raising.running import run_classes
+from chainrule.compiler.raising.scan import Irregular, scan
+from chainrule.compiler.raising.tables import build_tables
+from chainrule.compiler.raising.verifying import verify
+
+if TYPE_CHECKING:
+    from chainrule.compiler.classes import ClassProgram
+    from chainrule.compiler.program import Program
+
+__all__ = ["Irregular", "differentiate", "forward_count", "raise_program", "run_classes", "verify"]
+
+LIMIT = 2000  # classes, beyond which a program is not worth compiling
+
+
+def raise_program(program: Program, limit: int = LIMIT) -> ClassProgram | Irregular:
+    """Return the classes of a program, or why it has no use for them."""
+    scanned = scan(program, limit)
+    if isinstance(scanned, Irregular):
+        return scanned
+    return verify(build_tables(program, scanned), "tables")
+
+
+def differentiate(program: ClassProgram, limit: int = 4 * LIMIT) -> ClassProgram | Irregular:
+    """Return a raised program with its gradients, without what neither they nor the outputs need."""
+    joint = verify(add_gradients(program), "adjoint")
+    if len(joint.classes) > limit:
+        return Irregular(f"its gradients take {len(joint.classes)} different kinds of scalars", _size(joint))
+    joint = verify(without_aliases(joint), "without_aliases")
+    joint = verify(without_dead(joint), "without_dead")
+    return verify(with_values_in_order(joint), "with_values_in_order")
+
+
+def forward_count(program: ClassProgram) -> int:
+    """Return how many of the first classes are enough for the outputs."""
+    needed: set[int] = set()
+    waiting: list[int] = [int(each) for each in program.outputs.classes]
+    while waiting:
+        number = waiting.pop()
+        if number not in needed:
+            needed.add(number)
+            waiting.extend(slot.source for slot in program.classes[number].slots)
+    return max(needed, default=-1) + 1
+
+
+def _size(program: ClassProgram) -> int:
+    return sum(this.size for this in program.classes)

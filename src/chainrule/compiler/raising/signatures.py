@@ -1,0 +1,79 @@
+"""Which members of a class are differentiated together: those that get their contributions from the same classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+SHARE = 0.5  # a set joins a larger one if it has at most this share of its members
+BITS = 60  # of the classes looked at together
+MOST = 16  # groups of one class; what is beyond goes into one group with empty slots
+
+
+def groups_of(targets: Sequence[NDArray[np.int64]], size: int) -> list[tuple[NDArray[np.int64], list[int]]]:
+    """Group the members of a class by who contributes to them.
+
+    Args:
+        targets: of each contributing class the members that it contributes to.
+        size: how many members there are.
+
+    Returns:
+        Groups: members in order, and the numbers of the contributing classes, some of which may give nothing to
+        some of the members: a small group has joined a larger one that has all its classes and more.
+    """
+    if not targets:
+        return []
+    signature, sets = _signatures(targets, size)
+    counts = np.bincount(signature, minlength=len(sets)).tolist()
+    into = _merged(counts, sets)
+    groups = np.array(into, np.int64)[signature]
+    result = []
+    for group in sorted(set(into)):
+        contributing = set().union(*[sets[i] for i, each in enumerate(into) if each == group])
+        if contributing:
+            result.append((np.flatnonzero(groups == group), sorted(contributing)))
+    return sorted(result, key=lambda each: int(each[0][0]))
+
+
+def _signatures(
+    targets: Sequence[NDArray[np.int64]], size: int
+) -> tuple[NDArray[np.int64], list[frozenset[int]]]:
+    """Return the number of each member's set of contributing classes, and the sets."""
+    signature = np.zeros(size, np.int64)
+    sets: list[frozenset[int]] = [frozenset()]
+    for begin in range(0, len(targets), BITS):
+        mask = np.zeros(size, np.int64)
+        for bit, each in enumerate(targets[begin : begin + BITS]):
+            one = np.zeros(size, np.int64)
+            one[each] = 1 << bit
+            mask |= one
+        masks, mask = np.unique(mask, return_inverse=True)
+        pairs, signature = np.unique(signature * len(masks) + mask, return_inverse=True)
+        sets = [
+            sets[pair // len(masks)] | {begin + bit for bit in range(BITS) if int(masks[pair % len(masks)]) >> bit & 1}
+            for pair in pairs.tolist()
+        ]
+    return signature, sets
+
+
+def _merged(counts: list[int], sets: list[frozenset[int]]) -> list[int]:
+    """Return for each set the one that it joins, itself where it stays."""
+    into = list(range(len(sets)))
+    by_count = sorted((i for i in into if sets[i]), key=lambda i: (counts[i], len(sets[i])))
+    for i in by_count:
+        larger = [k for k in by_count if sets[i] < sets[k] and counts[i] <= SHARE * counts[k]]
+        if larger:
+            into[i] = min(larger, key=lambda k: (len(sets[k]), -counts[k]))
+    for i in by_count:  # a set that others joined may have joined another
+        while into[into[i]] != into[i]:
+            into[i] = into[into[i]]
+    staying = [i for i in by_count if into[i] == i]
+    for i in staying[: max(0, len(staying) - MOST)]:
+        into = [staying[0] if each == i else each for each in into]
+    return into

@@ -1,0 +1,103 @@
+"""From the scan to tables: each class gets its columns of operands, equal rows become one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chainrule.compiler.classes import ClassProgram, Kind, Members, Rule
+from chainrule.compiler.raising.builder import Builder
+from chainrule.compiler.raising.columns import Column, Terms, offsets_of, stable_order
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from chainrule.compiler.program import Program
+    from chainrule.compiler.raising.scan import Scan
+
+
+def build_tables(program: Program, scan: Scan) -> ClassProgram:
+    """Return the classes of a scanned program, with slots in place of operands."""
+    return _Tables(program, scan).build()
+
+
+class _Tables:
+    def __init__(self, program: Program, scan: Scan) -> None:
+        self.program = program
+        self.scan = scan
+        self.builder = Builder()
+        count = len(scan.shapes)
+        # scalars sorted by class, and the number of each within its class
+        classes = scan.classes.astype(np.int64)
+        self.order = stable_order(classes, count)
+        self.bounds = offsets_of(np.bincount(classes, minlength=count))
+        self.member = np.empty(len(classes), np.int64)
+        self.member[self.order] = np.arange(len(classes)) - np.repeat(self.bounds[:-1], np.diff(self.bounds))
+        # where each scanned class's members are among the classes that are built
+        self.places: list[Column] = []
+
+    def build(self) -> ClassProgram:
+        for number, shape in enumerate(self.scan.shapes):
+            scalars = self.order[self.bounds[number] : self.bounds[number + 1]]
+            if shape.kind is Kind.CONSTANT:
+                self.places.append(self._constants(scalars))
+            elif shape.kind in (Kind.INPUT, Kind.VALUE):
+                self.places.append(self._leaves(scalars, shape.kind, shape.group))
+            elif shape.kind is Kind.MAP:
+                self.places.append(self._map(scalars, shape.code))
+            else:
+                self.places.append(self.builder.reduce(shape.kind, self._terms(scalars)))
+        outputs = self._members(self.scan.outputs)
+        return self.builder.program(self.program, outputs)
+
+    def _constants(self, scalars: NDArray[np.int64]) -> Column:
+        return self.builder.constants(self.program.numbers[self.scan.rows[scalars]])
+
+    def _leaves(self, scalars: NDArray[np.int64], kind: Kind, group: int) -> Column:
+        places = self.program.places[self.scan.rows[scalars]]
+        distinct, first, number = np.unique(places, return_index=True, return_inverse=True)
+        if kind is Kind.VALUE:  # in the order of first use
+            order = np.argsort(first)
+            rank = np.empty(len(order), np.int64)
+            rank[order] = np.arange(len(order))
+            distinct, number = distinct[order], rank[number]
+        return Column(self.builder.leaf(kind, group, distinct), number)
+
+    def _map(self, scalars: NDArray[np.int64], code: int) -> Column:
+        starts = self.scan.starts[scalars]
+        arity = int(self.scan.starts[scalars[0] + 1] - starts[0])
+        return self.builder.map(Rule(code), [self._column(self.scan.operands[starts + j]) for j in range(arity)])
+
+    def _column(self, scalars: NDArray[np.int64]) -> Column:
+        """Return the built members of scalars of one scanned class."""
+        place = self.places[self.scan.classes[scalars[0]]]
+        return Column(place.source, place.members[self.member[scalars]])
+
+    def _terms(self, scalars: NDArray[np.int64]) -> list[Terms]:
+        """Return the terms of some sums, split by their class."""
+        counts = self.scan.starts[scalars + 1] - self.scan.starts[scalars]
+        offsets = offsets_of(counts)
+        shift = self.scan.starts[scalars] - offsets[:-1]
+        terms = self.scan.operands[np.arange(offsets[-1]) + np.repeat(shift, counts)]
+        classes = self.scan.classes[terms]
+        sources = np.unique(classes)
+        if len(sources) == 1:
+            column = self._column(terms)
+            return [Terms(column.source, column.members, offsets)]
+        slots = []
+        rows = np.repeat(np.arange(len(counts)), counts)
+        order = stable_order(classes.astype(np.int64), len(self.scan.shapes))
+        ends_of = np.searchsorted(classes[order], sources, "right")
+        for chosen in np.split(order, ends_of[:-1]):
+            column = self._column(terms[chosen])
+            ends = offsets_of(np.bincount(rows[chosen], minlength=len(counts)))
+            slots.append(Terms(column.source, column.members, ends))
+        return slots
+
+    def _members(self, scalars: NDArray[np.int64]) -> Members:
+        columns = [self._column(scalars[i : i + 1]) for i in range(len(scalars))]
+        return Members(
+            np.array([column.source for column in columns], np.int64),
+            np.array([column.members[0] for column in columns], np.int64),
+        )
