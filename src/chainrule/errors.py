@@ -100,3 +100,9 @@ class ProgramError(ChainruleError, RuntimeError):
     """A compiled program breaks its own rules: a mistake in chainrule, not in the function that was compiled."""
 
     code = "CR012"
+
+
+class StaleTraceError(ChainruleError, RuntimeError):
+    """A compiled function no longer computes what it was traced to compute: something that it reads has changed."""
+
+    code = "CR013"

@@ -154,6 +154,10 @@ class Optimizer:
         """Set the gradient of every parameter to 0."""
         zero_grad(self.parameters)
 
+    def only_updates(self) -> bool:
+        """Tell whether a step is what `update` says and nothing else, so that compiled code may take it instead."""
+        return type(self).step is Optimizer.step and type(self).zero_grad is Optimizer.zero_grad
+
     def state_dict(self) -> dict[str, Any]:
         """Return all that a later run needs to go on, in numbers and lists that JSON can hold."""
         return {

@@ -30,7 +30,20 @@ ARROWS: dict[str, set[str]] = {
     "nn": {"errors", "files", "ops", "engine", "functions"},
     "data": {"errors"},
     "views": {"errors", "files", "ops", "graph"},
-    "training": {"errors", "files", "console", "plain_json", "engine", "graph", "losses", "optim", "nn", "data"},
+    "compiler": {"errors", "files", "ops", "engine", "graph"},
+    "training": {
+        "errors",
+        "files",
+        "console",
+        "plain_json",
+        "engine",
+        "graph",
+        "losses",
+        "optim",
+        "nn",
+        "data",
+        "compiler",
+    },
 }
 # These stand above everything else: the command line, and the file of public names.
 TOP = {"cli", "__main__", ""}
@@ -44,6 +57,8 @@ LAZY: dict[tuple[str, str, str], str] = {
     ("core.value", "Value._repr_mimebundle_", "views"): "a notebook asks the object itself for its picture",
     ("core.value", "Value.__copy__", "pickling"): "Python asks the object itself for its copy",
     ("core.value", "Value.__reduce_ex__", "pickling"): "Python asks the object itself how it is pickled",
+    ("compiler.report", "Report._repr_html_", "views"): "a notebook asks the object itself for its tables",
+    ("compiler.report", "Report._repr_mimebundle_", "views"): "a notebook asks the object itself for its tables",
     ("nn.module", "Module.fit", "training"): "people expect model.fit, as in Keras",
     ("nn.module", "Module.predict", "training"): "people expect model.predict",
     ("nn.module", "Module.score", "training"): "people expect model.score",

@@ -8,6 +8,7 @@ from typing import Any
 from chainrule import optim
 from chainrule.engine import Value, no_grad
 from chainrule.errors import ArgumentError, ArityError
+from chainrule.training.batches import Batches, Mode
 from chainrule.training.callbacks import Callback, EpochFunction, Function
 from chainrule.training.history import History
 from chainrule.training.inputs import Floats, as_rows, as_targets
@@ -32,6 +33,7 @@ def fit(  # noqa: PLR0917 - Keras passes these by position too
     shuffle: bool = True,
     seed: int = 0,
     unit: float = 1.0,
+    compile: Mode = False,  # noqa: A002 - the name that the contract gives it
 ) -> History:
     """Train a model on a table of numbers and return what happened.
 
@@ -51,6 +53,8 @@ def fit(  # noqa: PLR0917 - Keras passes these by position too
         shuffle: whether each epoch takes the rows in a new order.
         seed: decides these orders; the same seed gives the same training.
         unit: what 1 of y is worth in the rmse that is shown (the factor by which y was divided).
+        compile: 'auto' compiles what can be compiled where the training is long enough to pay for it, and runs the
+            rest eagerly; True insists on it; False runs everything eagerly. `History.executor` tells what ran.
 
     Returns:
         The history. After Ctrl-C it ends with the last whole epoch, and the model has the weights of the
@@ -72,7 +76,7 @@ def fit(  # noqa: PLR0917 - Keras passes these by position too
         validation = _validation(validation_data, rows.shape[1], objective, outputs)
     plan = Plan(
         model=model,
-        forward=forward,
+        batches=Batches(model, forward, objective.loss, _mode(compile)),
         outputs=outputs,
         objective=objective,
         optimizer=_optimizer(optimizer, model),
@@ -171,6 +175,12 @@ def _at_least_one(name: str, number: Any) -> int:
     if isinstance(number, bool) or not hasattr(number, "__index__") or number < 1:
         raise ArgumentError(f"{name}={number!r}: pass a whole number from 1 on")
     return int(number)
+
+
+def _mode(chosen: Any) -> Mode:
+    if chosen not in ("auto", True, False):
+        raise ArgumentError(f"compile={chosen!r}: pass 'auto', True or False")
+    return "auto" if chosen == "auto" else bool(chosen)
 
 
 def _visible(verbose: str | int | bool) -> bool:

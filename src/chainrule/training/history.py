@@ -31,6 +31,9 @@ class History:
         stopped: why the training ended before its last epoch; empty when it did not.
         interrupted: whether a person stopped it (Ctrl-C).
         diverged: whether it ended because the loss, a gradient or a weight was no finite number.
+        executor: what computed the batches: 'eager', 'tape' (the compiler's interpreter) or 'native' (machine code);
+            several where batches of different sizes ran differently.
+        fallback: why batches ran eagerly although the training was long enough to compile them; else empty.
     """
 
     epochs: list[int] = field(default_factory=list)
@@ -46,6 +49,8 @@ class History:
     stopped: str = ""
     interrupted: bool = False
     diverged: bool = False
+    executor: str = "eager"
+    fallback: str = ""
 
     def __len__(self) -> int:
         """Return the number of finished epochs."""
@@ -112,7 +117,7 @@ class History:
         return f"History({len(self)} {plural}: {ends}{why})"
 
 
-_NOT_CURVES = ("epochs", "gradient_norm", "stopped", "interrupted", "diverged")
+_NOT_CURVES = ("epochs", "gradient_norm", "stopped", "interrupted", "diverged", "executor", "fallback")
 
 
 def _short(number: float) -> str:

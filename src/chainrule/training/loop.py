@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, final
@@ -13,7 +13,7 @@ from typing import Any, final
 import numpy as np
 
 from chainrule.engine import Value, no_grad, read_data, read_grad, write_data, zero_grad
-from chainrule.errors import ArgumentError
+from chainrule.training.batches import Batches
 from chainrule.training.callbacks import Callback
 from chainrule.training.history import History
 from chainrule.training.inputs import Floats
@@ -45,7 +45,7 @@ class Plan:
     """Everything that a training needs, checked."""
 
     model: Any
-    forward: Callable[[list[float]], Any]
+    batches: Batches
     outputs: int
     objective: Objective
     optimizer: Any
@@ -79,6 +79,8 @@ def train(plan: Plan) -> History:
             training.history.stopped = str(reason)
             training.history.diverged = True
         finally:
+            training.history.executor = plan.batches.executor()
+            training.history.fallback = plan.batches.fallback
             # A gradient left behind would make the next backward() of the person's own warn.
             zero_grad(training.parameters)
         interrupts.hold()
@@ -101,6 +103,10 @@ class _Training:
         self.history = History()
         rows = len(plan.training.rows)
         self.cuts = [*range(0, rows, plan.batch_size), rows]
+        for start, end in pairwise(self.cuts):
+            plan.batches.expect(end - start, plan.epochs)
+        if plan.validation is not None:
+            plan.batches.expect(len(plan.validation.rows), plan.epochs)
         self.progress = Progress(plan.epochs, len(self.cuts) - 1, plan.visible)
         # The weights with which the loss was last seen to be finite.
         self.safe = read_data(self.parameters)
@@ -121,6 +127,7 @@ class _Training:
             rate = float(plan.optimizer.lr)
             if plan.shuffle:
                 generator.shuffle(order)
+            plan.batches.begin_epoch()
             logs, norms = self.one_epoch(order.tolist(), interrupts)
             logs |= self.validated()
             logs |= {"rate": rate, "seconds": time.perf_counter() - self.started}
@@ -158,14 +165,8 @@ class _Training:
 
     def forward(self, samples: Samples) -> tuple[Floats, Value]:
         """Return the outputs, shape (rows,) or (rows, outputs), and the loss."""
-        predictions = [self.plan.forward(row) for row in samples.rows]
-        loss = self.plan.objective.loss(predictions, samples.targets)
-        if not isinstance(loss, Value):
-            raise ArgumentError(
-                f"the loss function returned {type(loss).__name__} {loss!r:.60}: "
-                "compute it from the predictions with Value operations, without .data or float()"
-            )
-        return numbers_of(predictions, self.plan.outputs), loss
+        loss, values = self.plan.batches(samples.rows, samples.targets)
+        return numbers_of(values, self.plan.outputs), loss
 
     def backward(self, loss: Value) -> Floats:
         """Fill the gradients of this batch and return them; raise when anything is not finite."""
@@ -216,11 +217,10 @@ class _Training:
         return f"{kept}train again with a smaller rate (it was {rate:g}; try {rate / 10:g})"
 
 
-def numbers_of(predictions: list[Any], outputs: int) -> Floats:
-    """Return the numbers of predictions, shape (rows,) or (rows, outputs)."""
-    flat = predictions if outputs == 1 else [value for row in predictions for value in row]
-    numbers: Floats = read_data(flat)
-    return numbers if outputs == 1 else numbers.reshape(len(predictions), outputs)
+def numbers_of(values: list[Value], outputs: int) -> Floats:
+    """Return the numbers of all outputs, row after row, with shape (rows,) or (rows, outputs)."""
+    numbers: Floats = read_data(values)
+    return numbers if outputs == 1 else numbers.reshape(-1, outputs)
 
 
 def layer_groups(model: Any) -> tuple[list[str], Any]:

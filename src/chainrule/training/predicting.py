@@ -8,6 +8,7 @@ import numpy as np
 
 from chainrule.engine import no_grad
 from chainrule.errors import ArgumentError
+from chainrule.training.batches import side_by_side
 from chainrule.training.fitting import ends_in_sigmoid, probe
 from chainrule.training.inputs import Floats, as_rows, as_targets
 from chainrule.training.loop import numbers_of
@@ -27,7 +28,7 @@ def predict(model: Any, X: Any) -> Floats:
     rows = as_rows(X)
     forward, outputs = probe(model, rows)
     with no_grad():
-        return numbers_of([forward(row) for row in rows.tolist()], outputs)
+        return numbers_of(side_by_side([forward(row) for row in rows.tolist()]), outputs)
 
 
 def score(model: Any, X: Any, y: Any, loss: str | Loss | None = None) -> float:

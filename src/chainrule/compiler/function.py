@@ -1,0 +1,325 @@
+"""`cr.compile`: a function of Values that is traced once for each structure of arguments, and then runs compiled.
+
+A call goes down these steps, the first two of them in C (`chainrule.core.calling`):
+
+1. the arguments are compared with the structure of the trace that served last, and its program runs;
+2. the guards are compared: what Python looked at during the trace must be the same now. They are: done;
+3. otherwise the other traces are tried, and then the function is traced anew;
+4. where that cannot be done, or never fits for long, it runs as the Python that it is, and says so once.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+import types
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from chainrule.compiler.building import Built, build
+from chainrule.compiler.comparing import difference
+from chainrule.compiler.report import Pass, Report, Specialisation
+from chainrule.compiler.sentences import not_traced, place_of, too_many_traces, warn
+from chainrule.compiler.tracing import trace
+from chainrule.engine import MISS, Entries, Entry, tracing
+from chainrule.errors import ArgumentError, NotTraceable, StaleTraceError
+
+Outline: TypeAlias = tuple[object, ...]
+# Structures beyond these are forgotten, the one made longest ago first: each holds a program and its machine code.
+MOST_STRUCTURES = 64
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person may choose, and what a caller inside the package knows.
+
+    Attributes:
+        executor: 'auto', 'native' or 'tape'.
+        max_traces: how often a structure is traced anew before it runs eagerly.
+        check_every: every how many calls the results are compared with the function's own; None for never.
+        expected_calls: how often it will be called, where that is known: decides whether machine code pays.
+        say: is told the sentences about falling back.
+    """
+
+    executor: str = "auto"
+    max_traces: int = 8
+    check_every: int | None = None
+    expected_calls: float | None = None
+    say: Callable[[str], None] = warn
+
+
+@dataclass
+class Specialised:
+    """One trace with what runs it."""
+
+    entry: Any
+    traced: Any
+    built: Built
+
+    def summary(self) -> Specialisation:
+        """Return what a report says of it."""
+        built = self.built
+        return Specialisation(
+            structure=str(self.traced.pattern),
+            executor=built.name,
+            calls=self.entry.calls,
+            sizes=built.sizes,
+            passes=tuple(built.passes),
+            guards=tuple(map(str, self.traced.guards)),
+            note=built.note,
+        )
+
+    def failed(self) -> str:
+        """Return in a sentence why it did not serve the last call that it was tried for."""
+        changed: str | None = self.traced.outside.changed()
+        if changed is None and isinstance(self.entry.failed, int):
+            return str(self.traced.guards[self.entry.failed].sentence)
+        return changed or "the structure of the arguments"
+
+
+@dataclass
+class Structure:
+    """Arguments of one structure: its traces, the last one last, and whether it has been given up."""
+
+    traces: list[Specialised] = field(default_factory=list)
+    eager: bool = False
+
+
+class CompiledFunction(Entries):
+    """What `cr.compile` returns: called as the function itself.
+
+    Attributes:
+        fn: the function.
+        traces: how often it was traced.
+        eager_calls: how many calls ran as Python.
+        notes: what was said.
+    """
+
+    def __init__(self, fn: Callable[..., Any], options: Options) -> None:
+        super().__init__()
+        functools.update_wrapper(self, fn, updated=())
+        self.fn = fn
+        self.options = options
+        self.traces = self.eager_calls = self.calls = 0
+        self.notes: list[str] = []
+        self.structures: list[Structure] = []
+        # How often calls of an outline could not be traced; at more than max_traces nobody tries again.
+        self.refused: dict[Outline, int] = {}
+        # Calls that traces served which are kept no longer.
+        self.retired = {"native": 0, "tape": 0}
+        self.lock = threading.RLock()
+        # Comparing every n calls means counting them, which is done in `missed`.
+        self.active = options.check_every is None
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        """Bind like the function that it stands for, so that methods can be compiled."""
+        return self if instance is None else types.MethodType(self, instance)
+
+    def missed(self, arguments: tuple[Any, ...], keywords: dict[str, Any] | None) -> Any:
+        """Serve a call for which no trace fitted, and every call where results are compared."""
+        keywords = keywords or {}
+        if tracing():  # inside another function's trace it is a part of that one
+            return self.fn(*arguments, **keywords)
+        result, refusal = self.serve(arguments, keywords, lambda each: each.entry.call(arguments, keywords))
+        if result is MISS:
+            return self.run_eagerly(arguments, keywords, refusal)
+        self.calls += 1
+        if self.options.check_every is not None and self.calls % self.options.check_every == 0:
+            self.compare(result, arguments, keywords)
+        return result
+
+    def run_eagerly(
+        self, arguments: tuple[Any, ...], keywords: dict[str, Any], refusal: NotTraceable | None = None
+    ) -> Any:
+        """Run the function as Python; remember why it was not traced only if it has no objection itself."""
+        self.eager_calls += 1
+        result = self.fn(*arguments, **keywords)
+        if refusal is not None:
+            self._refuse(refusal, arguments, keywords)
+        return result
+
+    def serve(
+        self, arguments: tuple[Any, ...], keywords: dict[str, Any], use: Callable[[Specialised], Any]
+    ) -> tuple[Any, NotTraceable | None]:
+        """Return what `use` makes of a trace that fits, an old one or a new one.
+
+        MISS, and why nothing could be traced, where the call is to run eagerly.
+        """
+        with self.lock:
+            structure = self._structure_of(arguments, keywords)
+            # Again, because another thread may have traced, and where results are compared nobody has tried.
+            for each in reversed(structure.traces):
+                result = MISS if structure.eager else use(each)
+                if result is not MISS:
+                    return result, None
+            if structure.eager or self._refuses(arguments, keywords):
+                return MISS, None
+            if len(structure.traces) > self.options.max_traces:
+                self._give_up(structure)
+                return MISS, None
+            try:
+                made = self._specialise(arguments, keywords)
+            except NotTraceable as refusal:
+                return MISS, refusal
+            self._keep(structure, made)
+            return use(made), None
+
+    def compare(self, result: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+        """Compare a result with that of the function itself.
+
+        Raises:
+            StaleTraceError: they differ; the next call traces anew.
+        """
+        self.require_same(result, self.fn(*arguments, **keywords))
+
+    def require_same(self, result: Any, own: Any) -> None:
+        """Compare a result with one that the function itself returned: see `compare`."""
+        found = difference(result, own)
+        if found is not None:
+            self.forget()
+            raise StaleTraceError(
+                f"{place_of(self.fn)} no longer computes what was traced: {found}; something that it reads and that is "
+                "neither an argument nor a Value has changed: pass it as an argument"
+            )
+
+    def forget(self) -> None:
+        """Drop every trace; the next call traces anew."""
+        with self.lock:
+            for structure in self.structures:
+                self._retire(structure)
+            self.structures.clear()
+            self.refused.clear()
+
+    def report(self) -> Report:
+        """Return who served the calls so far, what was traced, which passes took how long, and what is guarded."""
+        with self.lock:
+            kept = self._kept()
+            served = dict(self.retired)
+            for each in kept:
+                served[each.built.name] += each.entry.calls
+            return Report(
+                function=place_of(self.fn),
+                native_calls=served["native"],
+                interpreted_calls=served["tape"],
+                eager_calls=self.eager_calls,
+                traces=self.traces,
+                specialisations=tuple(each.summary() for each in kept),
+                notes=tuple(dict.fromkeys(self.notes)),
+            )
+
+    def program(self) -> str:
+        """Return the program that served the last call, one line a scalar.
+
+        Raises:
+            ArgumentError: no trace has been made, or none is kept.
+        """
+        from chainrule.compiler.printing import program_text
+
+        return program_text(self._latest().traced.program)
+
+    def source(self) -> str:
+        """Return the code that served the last call, in LLVM's language; on the tape, the program is the code.
+
+        Raises:
+            ArgumentError: no trace has been made, or none is kept.
+        """
+        return self._latest().built.source or self.program()
+
+    def __repr__(self) -> str:
+        return f"<compiled {place_of(self.fn)}>"
+
+    def _structure_of(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Structure:
+        """Return what is known of arguments of this structure; a new one without traces where nothing is."""
+        for structure in self.structures:
+            if structure.traces[0].entry.matches(arguments, keywords):
+                return structure
+        return Structure()
+
+    def _specialise(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Specialised:
+        """Trace and build.
+
+        Raises:
+            NotTraceable: it cannot be traced.
+        """
+        self.traces += 1
+        started = time.perf_counter()
+        traced = trace(self.fn, arguments, keywords)
+        seconds = time.perf_counter() - started
+        built = build(traced.program, self.options.executor, self.options.expected_calls)
+        built.passes.insert(0, Pass("trace", seconds))
+        self.notes += traced.notes
+        entry = Entry(built.executor, traced.program, traced.pattern, traced.template, traced.live, traced.guards)
+        return Specialised(entry, traced, built)
+
+    def _keep(self, structure: Structure, made: Specialised) -> None:
+        """Add a trace to those that are tried, and make room for its structure."""
+        if not structure.traces:
+            if len(self.structures) >= MOST_STRUCTURES:
+                self._retire(self.structures.pop(0))
+            self.structures.append(structure)
+        structure.traces.append(made)
+        self.entries.insert(0, made.entry)
+
+    def _give_up(self, structure: Structure) -> None:
+        """Run a structure eagerly from now on, and say why; one trace stays, to know the structure by."""
+        self._say(too_many_traces(self.fn, len(structure.traces), structure.traces[-1].failed()))
+        self._retire(structure)
+        structure.eager = True
+        del structure.traces[1:]
+
+    def _retire(self, structure: Structure) -> None:
+        """Take the traces of a structure away from those that are tried."""
+        for each in structure.traces:
+            if each.entry in self.entries:
+                self.entries.remove(each.entry)
+                self.retired[each.built.name] += each.entry.calls
+
+    def _refuses(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
+        """Tell whether calls that look like this one have shown that they cannot be traced."""
+        return bool(self.refused) and self.refused.get(outline(arguments, keywords), 0) > self.options.max_traces
+
+    def _refuse(self, refusal: NotTraceable, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+        """Remember that a call could not be traced; say so when it will not be tried again."""
+        if refusal.temporary:
+            return
+        key = outline(arguments, keywords)
+        with self.lock:
+            more = 1 if refusal.depends_on_data else self.options.max_traces + 1
+            self.refused[key] = self.refused.get(key, 0) + more
+            if len(self.refused) > MOST_STRUCTURES:
+                del self.refused[next(iter(self.refused))]
+        if self._refuses(arguments, keywords):
+            self._say(not_traced(self.fn, refusal))
+
+    def _kept(self) -> list[Specialised]:
+        """Return the traces in use, the one that served last first."""
+        found = {id(each.entry): each for structure in self.structures for each in structure.traces}
+        return [found[id(entry)] for entry in self.entries if id(entry) in found]
+
+    def _latest(self) -> Specialised:
+        with self.lock:
+            kept = self._kept()
+        if not kept:
+            why = f": {self.notes[-1]}" if self.notes else ": call it once"
+            raise ArgumentError(f"{place_of(self.fn)} has no program{why}")
+        return kept[0]
+
+    def _say(self, sentence: str) -> None:
+        """Say a sentence, each only once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+            self.options.say(sentence)
+
+
+def outline(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Outline:
+    """Return what arguments look like from afar, for calls of which no trace tells the structure."""
+    return (*map(_look, arguments), *((name, _look(each)) for name, each in keywords.items()))
+
+
+def _look(argument: Any) -> object:
+    """Return an argument's type, with its length, or itself where it is a switch or a name."""
+    if isinstance(argument, (bool, str, bytes, type(None))):
+        return argument
+    return type(argument), len(argument) if isinstance(argument, (list, tuple, dict)) else 0

@@ -1,0 +1,144 @@
+"""`cr.compile(loss, optimizer=…)`: zero, forward, backward and update as one native step, or many in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import index
+from typing import Any
+
+from chainrule.compiler.function import CompiledFunction, Options, Specialised
+from chainrule.compiler.report import Report
+from chainrule.compiler.sentences import place_of
+from chainrule.compiler.updating import Fused, fuse, identity
+from chainrule.engine import MISS, Step, Steps, Value
+from chainrule.errors import ArgumentError
+
+
+class CompiledStep(Steps):
+    """What `cr.compile(loss, optimizer=…)` returns: each call is one step of the training, and gives the loss."""
+
+    def __init__(self, fn: Callable[..., Any], optimizer: Any, options: Options) -> None:
+        super().__init__()
+        self.function = CompiledFunction(fn, options)
+        self.optimizer = optimizer
+        self.rules: dict[object, Fused] = {}
+        self.calls = 0
+
+    def run(self, n: int, *arguments: Any, **keywords: Any) -> float:
+        """Take n steps without returning to Python, and return the loss of the last one, taken before its update.
+
+        Raises:
+            ArgumentError: n is below 1, or the function returns something else than one Value.
+        """
+        if isinstance(n, bool) or index(n) < 1:
+            raise ArgumentError(f"run({n!r}): give a number of steps from 1 on")
+        return self._repeat(index(n), arguments, keywords)
+
+    def missed(self, arguments: tuple[Any, ...], keywords: dict[str, Any] | None) -> float:
+        """Take a step for which what is known does not serve: hyperparameters, arguments or guards have changed."""
+        return self._repeat(1, arguments, keywords or {})
+
+    def report(self) -> Report:
+        """Return the report of the loss function: see `CompiledFunction.report`."""
+        return self.function.report()
+
+    def program(self) -> str:
+        """Return the program of the loss that served last."""
+        return self.function.program()
+
+    def source(self) -> str:
+        """Return the code of the loss that served last."""
+        return self.function.source()
+
+    def __repr__(self) -> str:
+        return f"<compiled step of {place_of(self.function.fn)} with {self.optimizer!r}>"
+
+    def _repeat(self, n: int, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> float:
+        """Take n steps, as many at a time as guards and the optimizer allow."""
+        self.calls += 1
+        every = self.function.options.check_every
+        done, loss = 0, float("nan")
+        if every is not None and self.calls % every == 0:
+            done, loss = self._compared(arguments, keywords)
+        while done < n:
+            made, loss = self._some(n - done, arguments, keywords)
+            done += made
+        return loss
+
+    def _compared(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[int, float]:
+        """Take one step, and compare its loss with the function's own.
+
+        Raises:
+            StaleTraceError: they differ; the step has been taken.
+        """
+        own = self.function.fn(*arguments, **keywords)
+        made, loss = self._some(1, arguments, keywords)
+        self.function.require_same(loss, own)
+        return made, loss
+
+    def _some(self, n: int, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[int, float]:
+        """Take from 1 to n steps; return how many, and the loss of the last."""
+        fused = self._fused()
+        if fused is None:
+            return 1, self._by_hand(self.function(*arguments, **keywords))
+        result, refusal = self.function.serve(
+            arguments, keywords, lambda each: self._run(each, fused, n, arguments, keywords)
+        )
+        if result is MISS:
+            return 1, self._by_hand(self.function.run_eagerly(arguments, keywords, refusal))
+        some: tuple[int, float] = result
+        return some
+
+    def _by_hand(self, loss: Any) -> float:
+        """Take a step as a loop in Python does."""
+        if not isinstance(loss, Value):
+            raise self._not_one_value(f"{type(loss).__name__} {loss!r:.60}")
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss.data
+
+    def _run(
+        self, each: Specialised, fused: Fused, n: int, arguments: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> Any:
+        """Take up to n fused steps by one trace; MISS where it does not fit."""
+        optimizer = self.optimizer
+        if each.traced.template != ("output", 0):
+            raise self._not_one_value(f"{each.traced.template[0]} of Values")
+        step, _ = fused.steps.get(id(each.entry), (None, None))
+        if step is None:
+            step = Step(each.entry, optimizer.parameters, fused.update, fused.state, fused.hyper, fused.counter)
+            fused.steps[id(each.entry)] = step, each.entry
+        try:
+            done, loss = step.run(n if fused.steady else 1, arguments, keywords)
+        finally:  # Ctrl-C ends between two steps
+            optimizer.steps += step.done
+            if step.done:
+                optimizer.state = dict(zip(fused.names, fused.state, strict=True))
+        if not done:
+            return MISS
+        if fused.steady and self.function.options.check_every is None:
+            self.step, self.expected = step, dict(vars(optimizer))
+        return done, loss
+
+    def _fused(self) -> Fused | None:
+        """Return the optimizer's rule with its present numbers; None where only its own `step` knows what it does."""
+        optimizer = self.optimizer
+        if not (hasattr(optimizer, "only_updates") and optimizer.only_updates()):
+            return None
+        rule, names, operands = optimizer.update()
+        key = identity(rule), names, tuple(operands)
+        if key not in self.rules:
+            self.rules[key] = fuse(optimizer, self.function.options.executor == "tape")
+        fused = self.rules[key]
+        fused.hyper[:] = list(operands.values())
+        for name, array in zip(names, fused.state, strict=True):
+            given = optimizer.state.get(name)
+            if given is not array:
+                array[:] = 0.0 if given is None else given
+        return fused
+
+    def _not_one_value(self, returned: str) -> ArgumentError:
+        return ArgumentError(
+            f"{place_of(self.function.fn)} returned {returned}, and a step needs the loss alone: return one Value"
+        )
