@@ -52,6 +52,18 @@ cdef extern from *:
     #endif
     '''
     void prefetch "chainrule_prefetch" (void *)
+
+# Machine code that the compiler made, by its address.
+ctypedef long long (*native_function)(double **, int **) noexcept
+ctypedef void (*native_update)(double *, double *, double *, double *, long long) noexcept
+
+cdef inline long long call_native(size_t address, double **regions, int **tables) noexcept:
+    return (<native_function> address)(regions, tables)
+
+cdef inline void call_update(
+    size_t address, double *values, double *gradients, double *state, double *hyper, long long count
+) noexcept:
+    (<native_update> address)(values, gradients, state, hyper, count)
 """
 DISPATCHERS = {
     "unary_value": ("a", 1, 0),
@@ -200,7 +212,7 @@ def kernels_text(folder: Path) -> str:
         - {"divide"}
         | {"fabs"}
     )
-    codes = ["    LEAF = 0", "    CUSTOM = -1"]
+    codes = ["    LEAF = 0", "    CUSTOM = -1", "    COMPILED = -2", "    RESULT = -3", "    CALL = -4"]
     codes += [f"    ROWS = {len(table.arity)}"]
     codes += [f"    {row.upper()} = {code}" for code, row in enumerate(table.arity, start=1)]
     parts = [

@@ -18,6 +18,10 @@ PARTS = (
     "backward",
     "walking",
     "parameters",
+    "buffers",
+    "executing",
+    "rows",
+    "tape",
     "memory",
 )
 

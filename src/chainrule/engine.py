@@ -6,10 +6,12 @@ which is running.
 """
 
 from chainrule.core.backward import StaleGradientWarning
+from chainrule.core.executing import Native
 from chainrule.core.making import apply, make_node
 from chainrule.core.nary import dot, logsumexp, sum
 from chainrule.core.parameters import read_data, read_grad, write_data, write_grad, zero_grad
 from chainrule.core.recording import no_grad
+from chainrule.core.tape import Tape
 from chainrule.core.value import Value
 from chainrule.core.walking import (
     attributes_of,
@@ -24,7 +26,9 @@ from chainrule.core.walking import (
 )
 
 __all__ = [
+    "Native",
     "StaleGradientWarning",
+    "Tape",
     "Value",
     "apply",
     "attributes_of",

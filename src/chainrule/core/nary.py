@@ -169,8 +169,8 @@ def logsumexp(values: Iterable[Any]) -> Any:
     inner: Operands = new_operands(node, count)
     for i in range(count):
         inner.slopes[i] = number_of(terms[i], "logsumexp")
-    y = _log_of_sum(inner)
-    total = _shares(inner, y)
+    y = log_of_sum(inner.slopes, count)
+    total = shares(inner.slopes, count, y)
     for i in range(count):
         if isinstance(terms[i], Value):
             found = 1
@@ -185,20 +185,20 @@ def logsumexp(values: Iterable[Any]) -> Any:
 
 @cython.cfunc
 @cython.exceptval(check=False)
-def _log_of_sum(inner: Operands) -> cython.double:
-    """Return the row's value for the numbers in `slopes`."""
+def log_of_sum(terms: cython.p_double, count: cython.Py_ssize_t) -> cython.double:
+    """Return the value of the row `logsumexp` for this many numbers."""
     i: cython.Py_ssize_t
     place: cython.Py_ssize_t = 0
     sum_of_others: cython.double = 0.0
-    for i in range(inner.count):
-        if inner.slopes[i] > inner.slopes[place] or inner.slopes[i] != inner.slopes[i]:
+    for i in range(count):
+        if terms[i] > terms[place] or terms[i] != terms[i]:
             place = i
-    largest: cython.double = inner.slopes[place]
+    largest: cython.double = terms[place]
     if not _finite(largest):
         return largest
-    for i in range(inner.count):
+    for i in range(count):
         if i != place:
-            sum_of_others += binary_value(Code.EXP_DIFFERENCE, inner.slopes[i], largest)
+            sum_of_others += binary_value(Code.EXP_DIFFERENCE, terms[i], largest)
     return largest + unary_value(Code.LOG1P, sum_of_others)
 
 
@@ -211,14 +211,14 @@ def _finite(x: cython.double) -> cython.bint:
 
 @cython.cfunc
 @cython.exceptval(check=False)
-def _shares(inner: Operands, y: cython.double) -> cython.double:
-    """Replace each number a in `slopes` by exp(a − y) and return their sum, which is 1 up to the rounding of y."""
+def shares(terms: cython.p_double, count: cython.Py_ssize_t, y: cython.double) -> cython.double:
+    """Replace each number a by exp(a − y) and return their sum, which is 1 up to the rounding of y."""
     i: cython.Py_ssize_t
     total: cython.double = 0.0
     lost: cython.double = 0.0  # what the additions have rounded away so far (Kahan), or 1000 terms cost 10 ulp
-    for i in range(inner.count):
-        inner.slopes[i] = binary_value(Code.EXP_DIFFERENCE, inner.slopes[i], y)
-        term: cython.double = inner.slopes[i] - lost
+    for i in range(count):
+        terms[i] = binary_value(Code.EXP_DIFFERENCE, terms[i], y)
+        term: cython.double = terms[i] - lost
         longer: cython.double = total + term
         lost = (longer - total) - term
         total = longer

@@ -12,7 +12,15 @@ from typing import Any
 from chainrule.ops import rows
 
 # Any: the members are the rows' names in capitals, made from the table
-Code: Any = SimpleNamespace(LEAF=0, CUSTOM=-1, ROWS=len(list(rows())), **{row.name.upper(): row.code for row in rows()})
+Code: Any = SimpleNamespace(
+    LEAF=0,
+    CUSTOM=-1,  # an op of the user's
+    COMPILED=-2,  # a compiled function's result
+    RESULT=-3,  # one of several results, and
+    CALL=-4,  # the call that gave them
+    ROWS=len(list(rows())),
+    **{row.name.upper(): row.code for row in rows()},
+)
 
 _VALUES: Any = [None, *[row.value for row in rows()]]
 _SLOPES: Any = [[], *[row.derivatives for row in rows()]]
