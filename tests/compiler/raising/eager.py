@@ -18,7 +18,8 @@ def program_of(results: Sequence[Value], values: Sequence[Value], inputs: Sequen
     codes: list[int] = []
     places: list[int] = []
     numbers: list[float] = []
-    starts, operands = [0], []
+    starts: list[int] = [0]
+    operands: list[int] = []
     rows: dict[int, int] = {}
 
     def row(code: int, place: int = 0, number: float = 0.0, made_from: Sequence[int] = ()) -> int:

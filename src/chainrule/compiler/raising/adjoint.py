@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule.compiler.classes import Class, ClassProgram, Kind, Members, Rule
 from chainrule.compiler.raising.builder import MULTIPLY, Builder
-from chainrule.compiler.raising.columns import Column, Terms, offsets_of, rows_of, stable_order
+from chainrule.compiler.raising.columns import Column, Terms, offsets_of, rows_of, stable_order, terms_of
 from chainrule.compiler.raising.signatures import groups_of
 from chainrule.compiler.raising.slopes import Expression, Symbol, is_short, operands_used, slope_of
 from chainrule.ops.row import BY_CODE, TABLE
@@ -49,17 +49,15 @@ class _Adjoint:
         self._seed()
         for number in range(len(self.forward) - 1, -1, -1):
             parts = self._gather(number)
-            kind = self.forward[number].kind
+            kind, rule, where = (getattr(self.forward[number], name) for name in ("kind", "rule", "places"))
             for part in parts:
                 if kind is Kind.VALUE:
-                    places_of = self.forward[number].places
-                    assert places_of is not None
-                    gradients.classes[places_of[part.targets]] = part.column.source
-                    gradients.members[places_of[part.targets]] = part.column.members
+                    gradients.classes[where[part.targets]] = part.column.source
+                    gradients.members[where[part.targets]] = part.column.members
                 elif kind is Kind.SUM:
                     self._through_sum(number, part)
-                elif kind is Kind.MAP:
-                    self._through_map(number, part)
+                elif rule is not None:
+                    self._through_map(number, rule, part)
         return self.builder.program(self.program, self.program.outputs, gradients)
 
     def _seed(self) -> None:
@@ -107,10 +105,9 @@ class _Adjoint:
     # What a class contributes to its operands
 
     def _through_sum(self, number: int, part: Part) -> None:
-        for slot in self.forward[number].slots:
+        for slot in map(terms_of, self.forward[number].slots):
             if not self.depends[slot.source]:
                 continue
-            assert slot.offsets is not None
             rows, members, adjoints = rows_of(slot.offsets), slot.members, part.column.members
             if len(part.targets) < self.forward[number].size:
                 local = np.full(self.forward[number].size, -1, np.int64)
@@ -119,21 +116,20 @@ class _Adjoint:
                 rows, members = local[rows[inside]], members[inside]
             self._contribute(slot.source, Column(part.column.source, adjoints[rows]), members)
 
-    def _through_map(self, number: int, part: Part) -> None:
+    def _through_map(self, number: int, rule: Rule, part: Part) -> None:
         this = self.forward[number]
-        assert this.rule is not None
         columns = [Column(slot.source, slot.members[part.targets]) for slot in this.slots]
         numbers = tuple(self.builder.constant_of(column) for column in columns)
         value = Column(number, part.targets)
-        if this.rule == MULTIPLY and _same(columns[0], columns[1]):
+        if rule == MULTIPLY and _same(columns[0], columns[1]):
             self._contribute(columns[0].source, self._times(part.column, 2.0, columns[0]), columns[0].members)
             return
         for place, column in enumerate(columns):
             if not self.depends[column.source]:
                 continue
-            slope = slope_of(this.rule.code, place, numbers)
+            slope = slope_of(rule.code, place, numbers)
             if slope != 0.0:
-                contribution = self._slope_times(part.column, slope, Rule(this.rule.code, place), [*columns, value])
+                contribution = self._slope_times(part.column, slope, Rule(rule.code, place), [*columns, value])
                 self._contribute(column.source, contribution, column.members)
 
     def _slope_times(self, adjoint: Column, slope: Expression, rule: Rule, columns: list[Column]) -> Column:
@@ -154,7 +150,7 @@ class _Adjoint:
         return self.builder.product(adjoint, self.builder.map(rule, columns))
 
     def _scaled(self, adjoint: Column, number: float) -> Column:
-        if number == -1.0 and adjoint.source != 0:
+        if number == -1.0 and not self.builder.is_scaled(adjoint):
             return self.builder.map(Rule(TABLE["negative"].code), [adjoint])
         return self.builder.product(adjoint, self.builder.uniform(number, len(adjoint.members)))
 
@@ -167,12 +163,12 @@ class _Adjoint:
         if not isinstance(expression, Symbol):
             return self.builder.uniform(expression, len(columns[0].members))
         if expression.name == "operand":
-            return columns[expression.args[0]]
+            return columns[int(expression.args[0])]
         built = [self._built(each, columns) for each in expression.args]
         if expression.name == "add":
             single = np.arange(len(built[0].members) + 1)
             return self.builder.reduce(Kind.SUM, [Terms(each.source, each.members, single) for each in built])
-        return self.builder.map(Rule(TABLE[expression.name].code), built)
+        return self.builder.map(Rule(TABLE[str(expression.name)].code), built)
 
 
 def _same(a: Column, b: Column) -> bool:
@@ -197,17 +193,15 @@ def dependent_classes(program: ClassProgram) -> list[bool]:
     for this in program.classes:
         if this.kind is Kind.SUM:
             depends.append(any(depends[slot.source] for slot in this.slots))
-        elif this.kind is Kind.MAP:
-            depends.append(_any_slope(this, depends))
+        elif this.rule is not None:
+            depends.append(_any_slope(this, this.rule, depends))
         else:
             depends.append(this.kind is Kind.VALUE)
     return depends
 
 
-def _any_slope(this: Class, depends: list[bool]) -> bool:
-    assert this.rule is not None
+def _any_slope(this: Class, rule: Rule, depends: list[bool]) -> bool:
     unknown = (None,) * len(this.slots)
-    code = this.rule.code
     return any(
-        depends[slot.source] and slope_of(code, place, unknown) != 0.0 for place, slot in enumerate(this.slots)
+        depends[slot.source] and slope_of(rule.code, place, unknown) != 0.0 for place, slot in enumerate(this.slots)
     )

@@ -47,8 +47,7 @@ class Builder:
     def _take(self, program: ClassProgram) -> None:
         """Begin with a program's classes, which keep their numbers; the first is its CONSTANT class."""
         numbers = program.classes[CONSTANTS].numbers
-        assert numbers is not None
-        self._set_pool(numbers)
+        self._set_pool(np.zeros(0) if numbers is None else numbers)
         self.classes += program.classes[1:]
         for number, each in enumerate(self.classes):
             if each.kind is Kind.MAP and each.rule is not None:
@@ -129,9 +128,10 @@ class Builder:
             if self.constant_of(columns[1]) == 1.0:
                 return columns[0]
             columns.sort(key=lambda column: column.source)
-        elif name == "divide":
+            return self._rescaled(columns[0], columns[1])
+        if name == "divide":
             return self._quotient(columns[0], columns[1])
-        elif name == "power":
+        if name == "power":
             return self._power(columns[0], self.constant_of(columns[1]))
         return None
 
@@ -151,18 +151,39 @@ class Builder:
         """Return a · (1/b) where many rows share a divisor, or it is a constant; None where not."""
         if self.constant_of(b) == 1.0:
             return a
-        if a.source == CONSTANTS:
-            return None
-        if b.source == CONSTANTS:
+        inverse = self._known_inverse(b)
+        if inverse is not None:
+            return self.product(a, inverse)
+        if b.source == CONSTANTS and a.source != CONSTANTS:
             with np.errstate(all="ignore"):
-                inverse = 1.0 / self.pool[b.members]
-            if not np.isfinite(inverse).all() or not np.abs(inverse).min() > TINY:
-                return None
-            return self.product(a, self.constants(inverse))
-        if 2 * len(np.unique(b.members)) > len(b.members):
+                inverses = 1.0 / self.pool[b.members]
+            return self.product(a, self.constants(inverses)) if _harmless(inverses) else None
+        if a.source == CONSTANTS or 2 * len(np.unique(b.members)) > len(b.members):
             return None
         size = len(b.members)
         return self.product(a, self.map(DIVIDE, [self.uniform(1.0, size), b]))
+
+    def _known_inverse(self, b: Column) -> Column | None:
+        """Return 1/b where a class has it."""
+        for number in self._maps.get((DIVIDE, (CONSTANTS, b.source)), ()):
+            above, below = self.classes[number].slots
+            if self.constant_of(Column(CONSTANTS, above.members)) == 1.0 and np.array_equal(below.members, b.members):
+                return Column(number, np.arange(len(b.members)))
+        return None
+
+    def is_scaled(self, column: Column) -> bool:
+        """Tell whether a column is constants, or constants times something: another factor costs nothing."""
+        this = self.classes[column.source]
+        return column.source == CONSTANTS or (this.rule == MULTIPLY and this.slots[0].source == CONSTANTS)
+
+    def _rescaled(self, factor: Column, other: Column) -> Column | None:
+        """Return c · (d · x) as (c · d) · x for constants c and d, None for other products."""
+        if factor.source != CONSTANTS or other.source == CONSTANTS or not self.is_scaled(other):
+            return None
+        inner = self.classes[other.source]
+        d, x = (Column(slot.source, slot.members[other.members]) for slot in inner.slots)
+        numbers = self.pool[factor.members] * self.pool[d.members]
+        return self.product(self.constants(numbers), x) if _harmless(numbers) else None
 
     def _folded(self, rule: Rule, columns: list[Column]) -> Column:
         return self.constants(apply_rule(rule, [self.pool[column.members] for column in columns]))
@@ -200,7 +221,7 @@ class Builder:
                 result.append(slot)
                 continue
             size = len(slot.offsets) - 1
-            totals = np.bincount(rows_of(slot.offsets), self.pool[slot.members], size)
+            totals = np.bincount(rows_of(slot.offsets), self.pool[slot.members], size).astype(np.float64)
             if totals.any():
                 result.append(Terms(CONSTANTS, self.constants(totals).members, np.arange(size + 1)))
         return result
@@ -210,8 +231,13 @@ class Builder:
         return ClassProgram(self.classes, outputs, like.input_groups, like.value_groups, like.results, gradients)
 
 
+def _harmless(numbers: NDArray[np.float64]) -> bool:
+    """Tell whether computed constants have lost nothing at the ends of the range of floats."""
+    return bool(np.isfinite(numbers).all()) and float(np.abs(numbers).min()) > TINY
+
+
 MULTIPLY = Rule(TABLE["multiply"].code)
 DIVIDE = Rule(TABLE["divide"].code)
 SQRT = Rule(TABLE["sqrt"].code)
-TINY = 1e-290  # reciprocals below may have lost digits
+TINY = 1e-290  # what is below may have lost digits
 _NAMES = {TABLE[name].code: name for name in ("multiply", "divide", "power")}

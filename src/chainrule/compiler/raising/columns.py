@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from chainrule.compiler.classes import Slot
+
 
 class Column(NamedTuple):
     """Members of one class, one for each row of something."""
@@ -25,6 +27,13 @@ class Terms(NamedTuple):
     source: int
     members: NDArray[np.int64]
     offsets: NDArray[np.int64]
+
+
+def terms_of(slot: Slot) -> Terms:
+    """Return the slot of a sum or maximum as terms."""
+    if slot.offsets is None:
+        raise ValueError("a map's slot has one member a row, no terms")
+    return Terms(slot.source, slot.members, slot.offsets)
 
 
 def offsets_of(counts: NDArray[np.int64]) -> NDArray[np.int64]:

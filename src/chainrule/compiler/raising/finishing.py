@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chainrule.compiler.classes import Class, ClassProgram, Kind, Members, Slot
-from chainrule.compiler.raising.columns import Column, Terms, one_slot_a_source, take_rows
+from chainrule.compiler.raising.columns import Column, one_slot_a_source, take_rows, terms_of
 from chainrule.ops.row import TABLE
 
 if TYPE_CHECKING:
@@ -23,17 +23,14 @@ def without_aliases(program: ClassProgram) -> ClassProgram:
     for number, this in enumerate(program.classes):
         slots = tuple(_through(slot, columns) for slot in this.slots)
         if this.kind in (Kind.SUM, Kind.MAX):
-            terms = [Terms(s.source, s.members, s.offsets) for s in slots if s.offsets is not None]
-            slots = tuple(Slot(*each) for each in one_slot_a_source(terms))
+            slots = tuple(Slot(*each) for each in one_slot_a_source([terms_of(slot) for slot in slots]))
         if this.rule is not None and this.rule.code == detached and this.rule.slope is None:
             columns.append(Column(slots[0].source, slots[0].members))
         else:
             columns.append(Column(number, np.arange(this.size)))
         classes.append(replace(this, slots=slots))
     outputs, gradients = _redirected(program.outputs, columns), program.gradients
-    return replace(
-        program, classes=classes, outputs=outputs, gradients=gradients and _redirected(gradients, columns)
-    )
+    return replace(program, classes=classes, outputs=outputs, gradients=gradients and _redirected(gradients, columns))
 
 
 def _through(slot: Slot, columns: list[Column]) -> Slot:
@@ -88,8 +85,7 @@ def _compressed(this: Class, living: NDArray[np.bool_], kept: list[Column]) -> C
     slots = []
     for slot in this.slots:
         if slot.offsets is not None:
-            terms = Terms(slot.source, slot.members, slot.offsets)
-            terms = terms if rows is None else take_rows(terms, rows)
+            terms = terms_of(slot) if rows is None else take_rows(terms_of(slot), rows)
             if len(terms.members):
                 slots.append(Slot(kept[slot.source].source, kept[slot.source].members[terms.members], terms.offsets))
         else:

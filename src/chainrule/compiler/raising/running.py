@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chainrule.compiler.classes import Kind
-from chainrule.compiler.raising.columns import rows_of
+from chainrule.compiler.raising.columns import rows_of, terms_of
 from chainrule.compiler.raising.numeric import apply_rule
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from chainrule.compiler.classes import Class, ClassProgram, Members, Slot
+    from chainrule.compiler.classes import Class, ClassProgram, Members
 
 
 def run_classes(
@@ -51,19 +51,13 @@ def run_classes(
 def _reduced(this: Class, numbers: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     if this.kind is Kind.SUM:
         total = np.zeros(this.size)
-        for slot in this.slots:
-            total += np.bincount(_rows(slot), numbers[slot.source][slot.members], this.size)
+        for slot in map(terms_of, this.slots):
+            total += np.bincount(rows_of(slot.offsets), numbers[slot.source][slot.members], this.size)
         return total
     largest = np.full(this.size, -np.inf)
-    for slot in this.slots:
-        np.maximum.at(largest, _rows(slot), numbers[slot.source][slot.members])
+    for slot in map(terms_of, this.slots):
+        np.maximum.at(largest, rows_of(slot.offsets), numbers[slot.source][slot.members])
     return largest
-
-
-def _rows(slot: Slot) -> NDArray[np.int64]:
-    if slot.offsets is None:
-        raise ValueError("a reduction's slots have offsets")
-    return rows_of(slot.offsets)
 
 
 def _chosen(members: Members, numbers: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

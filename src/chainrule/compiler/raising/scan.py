@@ -162,8 +162,7 @@ class _Scanner:
         sums = (add, total, dot, logsumexp)
         self.uses = uses
         self.joined = [
-            uses[row] == 1
-            and ((takers[row] == add and code in sums) or (takers[row] == maximum and code == maximum))
+            uses[row] == 1 and ((takers[row] == add and code in sums) or (takers[row] == maximum and code == maximum))
             for row, code in enumerate(self.codes)
         ]
 

@@ -41,9 +41,7 @@ def groups_of(targets: Sequence[NDArray[np.int64]], size: int) -> list[tuple[NDA
     return sorted(result, key=lambda each: int(each[0][0]))
 
 
-def _signatures(
-    targets: Sequence[NDArray[np.int64]], size: int
-) -> tuple[NDArray[np.int64], list[frozenset[int]]]:
+def _signatures(targets: Sequence[NDArray[np.int64]], size: int) -> tuple[NDArray[np.int64], list[frozenset[int]]]:
     """Return the number of each member's set of contributing classes, and the sets."""
     signature = np.zeros(size, np.int64)
     sets: list[frozenset[int]] = [frozenset()]

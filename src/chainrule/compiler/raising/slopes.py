@@ -26,8 +26,8 @@ SMALL, LARGE = 1e-290, 1e300
 
 # Slopes by another form than the row's.
 _SHORT: dict[str, Callable[[Any, Any], Any]] = {
-    "tanh": lambda a, y: 1.0 - y * y,
-    "sigmoid": lambda a, y: y * (1.0 - y),
+    "tanh": lambda _, y: 1.0 - y * y,
+    "sigmoid": lambda _, y: y * (1.0 - y),
 }
 # Rows whose slope at y is their slope at a: their operand need not be kept.
 _DECIDED_BY_VALUE = {"relu", "leaky_relu"}
@@ -104,7 +104,7 @@ def _product(a: Expression, b: Expression) -> Expression:
     if isinstance(a, float):
         if a == 1.0 or isinstance(b, float):
             return a * b
-        if isinstance(b, Symbol) and b.name == "multiply" and isinstance(b.args[0], float):
+        if b.name == "multiply" and isinstance(b.args[0], float):
             return _product(a * b.args[0], b.args[1])
     return Symbol("multiply", (a, b))
 
@@ -138,7 +138,7 @@ def slope_of(code: int, place: int, numbers: tuple[float | None, ...]) -> Expres
     row = BY_CODE[code]
     value = Symbol("operand", (len(numbers),))
     operands = [Symbol("operand", (i,)) if number is None else number for i, number in enumerate(numbers)]
-    rule = _SHORT[row.name] if row.name in _SHORT else row.derivatives[place]
+    rule: Callable[..., Any] = _SHORT[row.name] if row.name in _SHORT else row.derivatives[place]
     try:
         slope = rule(*operands, value)
     except (TypeError, AttributeError, ValueError):
@@ -167,8 +167,7 @@ def operands_used(expression: Expression) -> set[int]:
 
 def is_short(expression: Expression) -> bool:
     """Tell whether an expression is to be built from maps: few ops, and no choice among them."""
-    length = _length(expression)
-    return length <= LONGEST
+    return _length(expression) <= LONGEST
 
 
 def _length(expression: Expression) -> int:

@@ -46,11 +46,18 @@ def verify(program: ClassProgram, after: str = "raising") -> ClassProgram:
 def _problem(program: ClassProgram, number: int, this: Class) -> str:
     """Return what is wrong with a class, '' where nothing is."""
     if this.kind is Kind.CONSTANT:
-        if this.slots or this.numbers is None or this.numbers.shape != (this.size,):
-            return "has not one number a member"
-        return ""
+        fits = not this.slots and this.numbers is not None and this.numbers.shape == (this.size,)
+        return "" if fits else "has not one number a member"
     if this.kind in _LEAVES:
         return _leaf_problem(program, this)
+    problem = _shape_problem(this)
+    for place, slot in enumerate(this.slots):
+        wrong = _slot_problem(program, number, this, slot)
+        problem = problem or (wrong and f"has slot {place} (of class {slot.source}), which {wrong}")
+    return problem or _reduction_problem(this)
+
+
+def _shape_problem(this: Class) -> str:
     if not this.size or not this.slots:
         return "has no members" if this.slots else "has no slots"
     if (this.kind is Kind.MAP) != (this.rule is not None):
@@ -60,11 +67,7 @@ def _problem(program: ClassProgram, number: int, this: Class) -> str:
         wanted = arity if arity is None or this.rule.slope is None else arity + 1
         if wanted != len(this.slots):
             return f"has {len(this.slots)} slots for the rule {this.rule}"
-    for place, slot in enumerate(this.slots):
-        problem = _slot_problem(program, number, this, slot)
-        if problem:
-            return f"has slot {place} (of class {slot.source}), which {problem}"
-    return _reduction_problem(this)
+    return ""
 
 
 def _leaf_problem(program: ClassProgram, this: Class) -> str:
@@ -110,9 +113,7 @@ def _reduction_problem(this: Class) -> str:
 def _check_members(program: ClassProgram, members: Members, what: str, after: str) -> None:
     for place, (number, member) in enumerate(zip(members.classes.tolist(), members.members.tolist(), strict=True)):
         none = number == -1 and what == "gradient"
-        if not none and not (
-            0 <= number < len(program.classes) and 0 <= member < program.classes[number].size
-        ):
+        if not none and not (0 <= number < len(program.classes) and 0 <= member < program.classes[number].size):
             raise GraphError(
                 f"the compiler made a wrong program in '{after}': {what} {place} is member {member} of class "
                 f"{number}, which there is not; this is a bug of chainrule: report it"
