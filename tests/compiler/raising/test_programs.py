@@ -74,12 +74,13 @@ def test_every_row(op: Op) -> None:
 
 
 @pytest.mark.parametrize("op", [op for op in rows() if op.arity in (2, 3)], ids=lambda op: op.name)
-def test_every_row_with_numbers_for_operands(op: Op) -> None:
+@pytest.mark.parametrize("same", [False, True])
+def test_every_row_with_numbers_for_operands(op: Op, same: bool) -> None:
     for place in range(op.arity or 0):
         values, results = [], []
         for point in points(op):
             value = Value(abs(point[place]) + 0.1)
-            operands: list[Any] = list(point)
+            operands: list[Any] = list(points(op)[0] if same else point)
             operands[place] = value
             if op.name == "power":
                 operands[0] = abs(operands[0])
@@ -244,8 +245,8 @@ STEPS: list[Callable[..., Any]] = [
     lambda a: (a * 0.25).tanh() * 1.0,
     lambda a: a.sigmoid().exp(),
     lambda a: a.relu(),
-    lambda a, b: cr.maximum(a, b),
-    lambda a, b, c: cr.where(a, b, c),
+    lambda a, b: cr.maximum(b, a * 2.0),
+    lambda a, b, c: cr.where(b, a, c),
     lambda a: (1.0 + a * a) ** -0.5,
     lambda a: (1.0 + a**2) ** 1.5,
     lambda pool, c: sum([*pool[: len(pool) // 2 + 1], c]),

@@ -141,7 +141,7 @@ class _Adjoint:
                 return self._times(adjoint, slope.args[0], self._built(slope.args[1], columns))
             return self.builder.product(adjoint, self._built(slope, columns))
         # what the rule does not read need not be there
-        used = operands_used(slope)
+        used = operands_used(slope_of(rule.code, rule.slope or 0, (None,) * (len(columns) - 1)))
         nothing = self.builder.uniform(0.0, len(adjoint.members))
         if BY_CODE[rule.code].name in ("relu", "leaky_relu"):
             columns = [columns[-1], nothing]
