@@ -1,0 +1,197 @@
+"""From a nest program to machine code: one module of a few functions, two of which can be called."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+from chainrule.compiler.native import disk
+from chainrule.compiler.native.lowering import Lowered, lower
+from chainrule.compiler.native.machine import Machine, available, host, load, object_code
+from chainrule.compiler.native.memory import Memory
+from chainrule.compiler.native.nest_code import NestCode
+from chainrule.compiler.native.schedule import Schedule, choose
+from chainrule.compiler.native.symbols import NotCompilableError
+from chainrule.compiler.native.text import Writer
+from chainrule.compiler.nests.nest import Nest, NestProgram, Region
+from chainrule.errors import ChainruleError
+
+MOST_NESTS = 3_000
+MOST_INSTRUCTIONS = 150_000
+FUNCTION_INSTRUCTIONS = 2_500  # LLVM's time grows faster than a function's length
+ARGUMENTS = "ptr %regions, ptr %tables"
+
+
+class TooLargeError(ChainruleError, RuntimeError):
+    """Compiling would take too long: the interpreter of programs runs it instead."""
+
+    code = "CR021"
+
+
+@dataclass(frozen=True)
+class NativeCode:
+    """A compiled program; its addresses are good as long as this object lives.
+
+    Attributes:
+        forward, gradient: addresses of `int64 f(double **regions, int32 **tables)`.
+        source: the LLVM text.
+        seconds: how long compiling took.
+        cached: the machine code came from disk.
+        instructions: how many LLVM instructions were written.
+        schedules: how each nest is run, in words.
+    """
+
+    forward: int
+    gradient: int
+    source: str = field(repr=False)
+    seconds: float
+    cached: bool
+    instructions: int
+    schedules: tuple[str, ...] = field(repr=False)
+    _code: Any = field(repr=False)
+
+
+def compile_nests(program: NestProgram, *, width: int | None = None, cache: bool = True) -> NativeCode:
+    """Return the machine code of a program.
+
+    Args:
+        program: what to compile.
+        width: lanes of a vector; None for the machine's own.
+        cache: look for the machine code on disk, and put it there.
+
+    Raises:
+        NotCompilableError: there is no llvmlite, or the program uses a row that no code can be made for.
+        TooLargeError: there are too many nests or instructions.
+    """
+    began = time.perf_counter()
+    machine = ready()
+    if width is not None:
+        machine = replace(machine, width=width)
+    text, names, instructions, schedules = module_text(program, machine, frozenset(kernels()))
+    code, cached = machine_code(text, machine, names, cache)
+    return NativeCode(
+        forward=code.addresses[names[0]],
+        gradient=code.addresses[names[1]],
+        source=text,
+        seconds=time.perf_counter() - began,
+        cached=cached,
+        instructions=instructions,
+        schedules=schedules,
+        _code=code,
+    )
+
+
+def ready() -> Machine:
+    """Return the machine that code is made for.
+
+    Raises:
+        NotCompilableError: no code can be made.
+    """
+    reason = available()
+    if reason is not None:
+        raise NotCompilableError(f"no native code: {reason}")
+    return host()
+
+
+def machine_code(text: str, machine: Machine, names: tuple[str, ...], use_disk: bool) -> tuple[Any, bool]:
+    """Return the loaded code of a module, and whether it came from disk."""
+    key = disk.key_of(text, machine) if use_disk else None
+    stored = disk.read(key) if key else None
+    if stored is not None:
+        try:
+            return load(stored, names, kernels()), True
+        except (RuntimeError, OSError):
+            pass  # whatever is wrong with it, it will be replaced
+    fresh = object_code(text, machine)
+    if key:
+        disk.write(key, fresh)
+    return load(fresh, names, kernels()), False
+
+
+@cache
+def kernels() -> dict[str, int]:
+    """Return the addresses of the engine's functions that compute rows, by the names that code calls them by."""
+    from chainrule import engine
+
+    addresses = getattr(engine, "kernel_addresses", None)
+    found: Mapping[str, int] = addresses() if addresses is not None else {}
+    return {f"chainrule.{name}": address for name, address in found.items()}
+
+
+# The text of a module
+
+
+def module_text(
+    program: NestProgram, machine: Machine, kernel_names: frozenset[str] = frozenset()
+) -> tuple[str, tuple[str, str], int, tuple[str, ...]]:
+    """Return the LLVM text of a program, its two functions' names, how long it is, and the schedules in words."""
+    if len(program.nests) > MOST_NESTS:
+        raise TooLargeError(f"the program has {len(program.nests)} loop nests, and code is made for up to {MOST_NESTS}")
+    module = _Module(program, machine, kernel_names)
+    parts = [module.add(program.nests[: program.forward]), module.add(program.nests[program.forward :])]
+    text = "\n".join([*module.functions, *sorted(module.declarations)])
+    stamp = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    names = (f"chainrule.{stamp}.forward", f"chainrule.{stamp}.gradient")
+    entries = [_entry(names[0], parts[0]), _entry(names[1], [*parts[0], *parts[1]])]
+    return "\n".join([text, *entries, ""]), names, module.instructions, tuple(module.schedules)
+
+
+def _entry(name: str, functions: Sequence[str]) -> str:
+    calls = [f"  call void @{each}(ptr %regions, ptr %tables)" for each in functions]
+    return "\n".join([f"define i64 @{name}({ARGUMENTS}) nounwind {{", *calls, "  ret i64 0", "}"])
+
+
+class _Module:
+    """The functions of a module while they are written."""
+
+    def __init__(self, program: NestProgram, machine: Machine, kernel_names: frozenset[str]) -> None:
+        self.program = program
+        self.machine = machine
+        self.kernels = {name.removeprefix("chainrule."): f"chainrule.{name.removeprefix('chainrule.')}" for name in kernel_names}
+        self.functions: list[str] = []
+        self.declarations: set[str] = set()
+        self.schedules: list[str] = []
+        self.instructions = 0
+        self.sizes = {
+            Region.ARENA: program.arena,
+            Region.CONSTANTS: len(program.constants),
+            Region.VALUES: program.values,
+            Region.GRADIENTS: program.values,
+        }
+        writers = Counter(program.buffers[store.address.buffer] for nest in program.nests for store in nest.stores)
+        self.shared = frozenset((each.region, each.offset) for each, number in writers.items() if number > 1)
+
+    def add(self, nests: Sequence[Nest]) -> list[str]:
+        """Write nests, in as many functions as it takes, and return the functions' names."""
+        names: list[str] = []
+        writer: Writer | None = None
+        memory: Memory | None = None
+        for nest in nests:
+            lowered = lower(nest, self.program.buffers)
+            schedule = choose(lowered, self.machine.width)
+            self.schedules.append(f"{' × '.join(map(str, nest.extents)) or 'once'}: {schedule}")
+            if writer is None or memory is None or writer.instructions > FUNCTION_INSTRUCTIONS:
+                self._close(writer)
+                names.append(f"part{len(self.functions)}")
+                writer = Writer(names[-1], ARGUMENTS, "internal", scale_width=self.machine.scale_width)
+                memory = Memory(writer, self.sizes, self.shared, self.kernels)
+            self._write(writer, memory, lowered, schedule)
+        self._close(writer)
+        return names
+
+    def _write(self, writer: Writer, memory: Memory, lowered: Lowered, schedule: Schedule) -> None:
+        memory.prepare(lowered)
+        NestCode(writer, lowered, schedule, memory).write()
+        if self.instructions + writer.instructions > MOST_INSTRUCTIONS:
+            raise TooLargeError(f"the program needs more than {MOST_INSTRUCTIONS} instructions of code")
+
+    def _close(self, writer: Writer | None) -> None:
+        if writer is not None:
+            self.functions.append(writer.finish())
+            self.declarations |= writer.declarations
+            self.instructions += writer.instructions

@@ -1,0 +1,208 @@
+"""The primitives: what the emitter computes in vectors, each within a few units of the last place.
+
+exp and its relatives reduce their argument by multiples of ln 2 (Cody and Waite 1980), log by powers of 2; what is left is
+a polynomial that `tests/compiler/native/test_elementary.py` holds against mpmath. Numbers below the normal floats may come
+out as such or as 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf, nan
+from typing import Any
+
+from chainrule.compiler.native.lanes import Lanes
+
+LOG2_E = 1.4426950408889634
+LN2_HIGH = 0.693147180559663  # 41 bits of ln 2: its products with whole numbers up to 2¹¹ are exact
+LN2_LOW = 2.8235290563031577e-13
+ROUNDER = 6755399441055744.0  # 1.5 · 2⁵²: added, it leaves the nearest whole number in the last bits
+ONE_BITS = 0x3FF0000000000000
+SMALLEST_NORMAL = 2.2250738585072014e-308
+ROOT_HALF_BITS = 0x3FE6A09E667F3BCD
+EXPONENT_BITS = -0x10000000000000  # the sign and the exponent of a float64
+LEAK = 0.01
+
+# (eʳ − 1 − r) / r² for |r| ≤ ½ ln 2, and (2 artanh s − 2 s) / s³ in s² for 1/√2 ≤ (1 + s)/(1 − s) ≤ √2: Chebyshev
+# interpolation, error below 2e-19 and 5e-18 beside the whole
+EXP = (
+    0.5,
+    0.1666666666666667,
+    0.04166666666666667,
+    0.008333333333326136,
+    0.0013888888888883748,
+    0.00019841269874820627,
+    2.4801587325547743e-05,
+    2.7557255400206422e-06,
+    2.75572736431103e-07,
+    2.5105217004720745e-08,
+    2.0914686968086876e-09,
+)
+LOG = (
+    0.666666666666667,
+    0.3999999999989938,
+    0.28571428626031065,
+    0.2222221112572281,
+    0.18182889786191042,
+    0.15331699633543858,
+    0.14616721179861816,
+)
+
+
+def polynomial(x: Lanes, coefficients: tuple[float, ...]) -> Lanes:
+    """Return c₀ + c₁·x + c₂·x² + …, by pairs (Estrin), so that the processor can compute them side by side."""
+    terms: list[Any] = list(coefficients)
+    while len(terms) > 1:
+        pairs = [x.lift(b).fused(x, a) for a, b in zip(terms[::2], terms[1::2], strict=False)]
+        terms = [*pairs, terms[-1]] if len(terms) % 2 else pairs
+        x = x * x
+    result: Lanes = terms[0]
+    return result
+
+
+def _reduced(x: Lanes) -> tuple[Lanes, Lanes]:
+    """Return n and eʳ − 1 with x = n·ln 2 + r, n whole, |r| ≤ ½ ln 2."""
+    n = x.fused(LOG2_E, ROUNDER) - ROUNDER
+    r = n.fused(-LN2_LOW, n.fused(-LN2_HIGH, x))
+    return n, (r * r).fused(polynomial(r, EXP), r)
+
+
+def _power_of_two(n: Lanes) -> Lanes:
+    """Return 2ⁿ for a whole number n within the exponents of normal floats."""
+    return (n + ROUNDER).bits().integer("shl", 52).integer("add", ONE_BITS).as_float()
+
+
+def _clipped(x: Lanes, low: float | None, high: float | None) -> Lanes:
+    """Return x within limits; nan stays nan."""
+    if high is not None:
+        x = (x > high).choose(high, x)
+    return x if low is None else (x < low).choose(low, x)
+
+
+def _scaled(p: Lanes, n: Lanes) -> Lanes:
+    """Return p · 2ⁿ, also where 2ⁿ is no normal float."""
+    if p.writer.scale_width == p.lanes:
+        kind, width = p.type, p.lanes * 64
+        name = f"@llvm.x86.avx512.mask.scalef.pd.{width}"
+        p.writer.declare(f"declare {kind} {name}({kind}, {kind}, {kind}, i8, i32)")
+        text = f"call {kind} {name}({kind} {p.text}, {kind} {n.spread(p.lanes).text}, {kind} zeroinitializer, i8 -1, i32 4)"
+        return Lanes(p.writer, p.writer.pure(text), p.lanes)
+    half = n.fused(0.5, ROUNDER) - ROUNDER
+    return p * _power_of_two(half) * _power_of_two(n - half)
+
+
+def exp(x: Lanes) -> Lanes:
+    """Return eˣ."""
+    n, less_one = _reduced(_clipped(x, -746.0, 710.0))
+    return _scaled(less_one + 1.0, n)
+
+
+def expm1(x: Lanes) -> Lanes:
+    """Return eˣ − 1."""
+    n, less_one = _reduced(_clipped(x, -40.0, 710.0))
+    half = _power_of_two(n - 1.0)  # 2¹⁰²⁴ would be no float
+    return half.fused(less_one, half - 0.5) * 2.0
+
+
+def tanh(x: Lanes) -> Lanes:
+    """Return the hyperbolic tangent, by u / (u + 2) with u = e^(2|x|) − 1."""
+    n, less_one = _reduced(_clipped(abs(x), None, 22.0) * 2.0)
+    scale = _power_of_two(n)
+    u = scale.fused(less_one, scale - 1.0)
+    return (u / (u + 2.0)).intrinsic("copysign", x)
+
+
+def exp_difference(a: Lanes, b: Lanes) -> Lanes:
+    """Return e^(a − b) with what the subtraction rounds away (Knuth's TwoSum)."""
+    difference = a - b
+    taken = difference - a
+    lost = (a - (difference - taken)) - (b + taken)
+    whole = exp(difference)
+    return (abs(difference) > 800.0).choose(whole, whole.fused(lost, whole))
+
+
+def sigmoid(x: Lanes) -> Lanes:
+    """Return 1 / (1 + e⁻ˣ), of e^−|x| alone, which cannot overflow."""
+    n, less_one = _reduced(_clipped(-abs(x), -746.0, None))
+    small = _scaled(less_one + 1.0, n)
+    return (x < 0.0).choose(small, 1.0) / (small + 1.0)
+
+
+def softplus(x: Lanes) -> Lanes:
+    """Return ln(1 + eˣ)."""
+    return (x > 0.0).choose(x, 0.0) + log1p(exp(-abs(x)))
+
+
+def silu(x: Lanes) -> Lanes:
+    """Return x · σ(x)."""
+    return x * sigmoid(x)
+
+
+def log(x: Lanes) -> Lanes:
+    """Return the natural logarithm."""
+    small = x < SMALLEST_NORMAL
+    bits = small.choose(x * 2.0**54, x).bits()
+    # m in [1/√2, √2) and the exponent, brought into a float without an integer conversion
+    above = bits.integer("sub", ROOT_HALF_BITS)
+    m = _difference(bits, above.integer("and", EXPONENT_BITS)).as_float()
+    exponent = above.integer("add", ONE_BITS).integer("lshr", 52).integer("or", 0x4330000000000000).as_float()
+    k = exponent - small.choose(2.0**52 + 1023.0 + 54.0, 2.0**52 + 1023.0)
+    f = m - 1.0
+    s = f / (f + 2.0)
+    z = s * s
+    half_square = f * f * 0.5
+    rest = z * polynomial(z, LOG)
+    result = k.fused(LN2_HIGH, f - (half_square - k.fused(LN2_LOW, s * (half_square + rest))))
+    result = (x < inf).choose(result, x)
+    return (x <= 0.0).choose((x < 0.0).choose(nan, -inf), result)
+
+
+def log1p(x: Lanes) -> Lanes:
+    """Return ln(1 + x), with what 1 + x rounds away."""
+    u = x + 1.0
+    lost = (x - (u - 1.0)) / u
+    return log(u) + lost.compared("==", lost).choose(lost, 0.0)
+
+
+def _difference(a: Lanes, b: Lanes) -> Lanes:
+    """Return a − b of integers."""
+    return Lanes(a.writer, a.writer.pure(f"sub {a.type} {a.text}, {b.text}"), a.lanes, "i64")
+
+
+def maximum(a: Lanes, b: Lanes) -> Lanes:
+    """Return the larger, nan if one is."""
+    return a.compared("!=", a).choose(a, (a > b).choose(a, b))
+
+
+def minimum(a: Lanes, b: Lanes) -> Lanes:
+    """Return the smaller, nan if one is."""
+    return a.compared("!=", a).choose(a, (a < b).choose(a, b))
+
+
+# What computes each of `symbols.PRIMITIVES`
+FUNCTIONS: dict[str, Callable[..., Lanes]] = {
+    "add": lambda a, b: a + b,
+    "subtract": lambda a, b: a - b,
+    "multiply": lambda a, b: a * b,
+    "divide": lambda a, b: a / b,
+    "negative": lambda a: -a,
+    "absolute": abs,
+    "sqrt": lambda a: a.intrinsic("sqrt"),
+    "maximum": maximum,
+    "minimum": minimum,
+    "where": lambda a, b, c: a.truth().choose(b, c),
+    "less": lambda a, b: a < b,
+    "less_equal": lambda a, b: a <= b,
+    "equal": lambda a, b: a.compared("==", b),
+    "relu": lambda a: (a <= 0.0).choose(0.0, a),
+    "leaky_relu": lambda a: (a > 0.0).choose(a, a * LEAK),
+    "exp": exp,
+    "log": log,
+    "log1p": log1p,
+    "expm1": expm1,
+    "tanh": tanh,
+    "sigmoid": sigmoid,
+    "softplus": softplus,
+    "silu": silu,
+    "exp_difference": exp_difference,
+}

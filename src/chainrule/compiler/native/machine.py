@@ -1,0 +1,143 @@
+"""The processor and LLVM: what there is, and from text to machine code."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+LOCK = threading.RLock()  # LLVM's global context is not made for two threads at a time
+X86_WIDTHS = (("avx512f", 8), ("avx2", 4))
+
+
+@cache
+def available() -> str | None:
+    """Return None where native code can be made, else the reason in one sentence."""
+    try:
+        import llvmlite.binding as llvm
+    except ImportError as error:
+        return f"llvmlite is not installed ({error}): pip install 'chainrule[compile]'"
+    if llvm.llvm_version_info[0] < 20:
+        return f"llvmlite {llvm.llvm_version_info} is older than what the compiler writes: update llvmlite"
+    try:
+        host()
+    except RuntimeError as error:
+        return f"llvmlite has no code generator for this processor ({error})"
+    return None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A processor.
+
+    Attributes:
+        triple, cpu, features: LLVM's names of it.
+        width: how many float64 numbers a vector register holds.
+    """
+
+    triple: str
+    cpu: str
+    features: str
+    width: int
+
+    @property
+    def scale_width(self) -> int:
+        """How many lanes its instruction for x · 2ⁿ takes; 0 where it has none."""
+        return 8 if "+avx512f" in self.features.split(",") else 0
+
+
+@cache
+def host() -> Machine:
+    """Return this machine."""
+    import llvmlite.binding as llvm
+
+    with LOCK:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        found = llvm.get_host_cpu_features()
+        triple = llvm.get_process_triple()
+    width = next((lanes for feature, lanes in X86_WIDTHS if found.get(feature)), 2)
+    return Machine(triple, llvm.get_host_cpu_name(), found.flatten(), width)
+
+
+def object_code(text: str, machine: Machine) -> bytes:
+    """Return the object file of a module's text."""
+    import llvmlite.binding as llvm
+
+    with LOCK:
+        context = llvm.create_context()
+        module = llvm.parse_assembly(text, context)
+        target = _target_machine(machine)
+        builder = llvm.create_pass_builder(target, llvm.create_pipeline_tuning_options(speed_level=1))
+        passes = llvm.create_new_module_pass_manager()
+        passes.add_instruction_combine_pass()
+        passes.add_simplify_cfg_pass()
+        passes.run(module, builder)
+        code: bytes = target.emit_object(module)
+        return code
+
+
+def assembly(text: str, machine: Machine) -> str:
+    """Return the assembler text of a module, for people."""
+    import llvmlite.binding as llvm
+
+    with LOCK:
+        found: str = _target_machine(machine).emit_assembly(llvm.parse_assembly(text, llvm.create_context()))
+        return found
+
+
+def _target_machine(machine: Machine) -> Any:
+    import llvmlite.binding as llvm
+
+    target = llvm.Target.from_triple(machine.triple)
+    return target.create_target_machine(
+        cpu=machine.cpu, features=machine.features, opt=2, reloc="pic", codemodel="small"
+    )
+
+
+@dataclass
+class Loaded:
+    """Machine code in memory; it lives as long as this object.
+
+    Attributes:
+        addresses: of its functions, by name.
+    """
+
+    addresses: dict[str, int]
+    _owners: tuple[Any, ...] = field(repr=False)
+
+
+def load(code: bytes, names: tuple[str, ...], imports: dict[str, int]) -> Loaded:
+    """Bring an object file into memory.
+
+    Args:
+        code: the object file.
+        names: the functions that will be called.
+        imports: addresses of functions that it calls, by name; others are those of this process.
+
+    Raises:
+        RuntimeError: LLVM refuses the file, or a function is missing.
+    """
+    import llvmlite.binding as llvm
+
+    with LOCK:
+        compiler = _compiler()
+        library = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
+        for name, address in imports.items():
+            library.import_symbol(name, address)
+        for name in names:
+            library.export_symbol(name)
+        tracker = library.link(compiler, f"chainrule{next(_numbers)}")
+        return Loaded({name: tracker[name] for name in names}, (tracker, compiler))
+
+
+_numbers = iter(range(1 << 62))
+
+
+@cache
+def _compiler() -> Any:
+    import llvmlite.binding as llvm
+
+    machine = host()
+    return llvm.create_lljit_compiler(_target_machine(machine), use_jit_link=False, suppress_errors=True)
