@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench import demo_step, machine, peers
 from bench.harness import Row, Timing, check_against, measure, time_rows
-from bench.report import Line, as_json, markdown, measured_line, nanoseconds, text_table, timed_line
+from bench.report import Line, as_json, markdown, measured_line, nanoseconds, text_table, timed_line, write_part
 from bench.rows import DEMO, GPT, MEMORY, SECTIONS
 
 RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(f"{name}: {value}" for name, value in known.items()), end="\n\n")
         print(text_table(sections))
     if options.output is not None:
-        options.output.write_text(markdown(known, sections), encoding="utf-8")
+        write_part(options.output, markdown(known, sections))
     return 0
 
 

@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -32,10 +33,10 @@ def memory() -> str:
     return "memory unknown"
 
 
-def versions() -> dict[str, str]:
+def versions(peers: Sequence[str] = PEERS) -> dict[str, str]:
     """The installed version of each peer that is installed."""
     found = {}
-    for peer in PEERS:
+    for peer in peers:
         try:
             found[peer] = metadata.version(peer)
         except metadata.PackageNotFoundError:
@@ -53,6 +54,15 @@ def engine() -> str:
         check=False,
     )
     return asked.stdout.strip() or "does not import"
+
+
+def c_compiler() -> str:
+    """The version of gcc, or that there is none."""
+    try:
+        said = subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return "none"
+    return said.partition("\n")[0]
 
 
 def in_words() -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from bench.harness import Comparison, Timing, ratio, reached
@@ -13,6 +15,7 @@ HEADINGS = ("", "figure", "ratio: median of rounds (of minima)", "to reach", "re
 # Resident memory is counted in pages and the allocator keeps a few: growth below this is none.
 STEADY_BYTES = 4 * 2**20
 PHASES = ("build", "backward", "free")
+EAGER = "# Eager speed and memory, measured"
 
 
 @dataclass(frozen=True)
@@ -33,28 +36,35 @@ class Line:
         return self.title, self.figure, self.ratios, self.goal, self.reached
 
 
-def _verdict(outcomes: Sequence[bool | None]) -> str:
+def verdict(outcomes: Sequence[bool | None]) -> str:
+    """Whether all goals that there are were reached, in a word."""
     decided = [outcome for outcome in outcomes if outcome is not None]
     return ("yes" if all(decided) else "NO") if decided else ""
 
 
-def _duration(seconds: float) -> str:
-    return f"{seconds * 1e3:.3g} ms" if seconds < 0.1 else f"{seconds * 1e3:.0f} ms"
+def duration(seconds: float) -> str:
+    """A time in the unit that suits it, three digits."""
+    if seconds < 1e-3:
+        return f"{short(seconds * 1e6)} µs"
+    return f"{short(seconds * 1e3)} ms"
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
+    """Three digits."""
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _ratio_text(comparison: Comparison, values: tuple[float, float]) -> str:
-    median, minimum = map(_short, values)
+def ratio_text(comparison: Comparison, values: tuple[float, float]) -> str:
+    """The ratio to another row in words: of the medians, then of the minima."""
+    median, minimum = map(short, values)
     name = comparison.base.partition(".")[2]
     if comparison.slower_is_above:
         return f"{median} times the {name} ({minimum})"
     return f"{median}× {name} ({minimum}×)"
 
 
-def _goal_text(comparison: Comparison) -> str:
+def goal_text(comparison: Comparison) -> str:
+    """The figure to reach."""
     if comparison.at_least is not None:
         return f"≥ {comparison.at_least:g}×"
     return f"≤ {comparison.at_most:g} times" if comparison.at_most is not None else ""
@@ -64,7 +74,7 @@ def timed_line(timing: Timing, timings: Mapping[str, Timing], versions: Mapping[
     """The line of a timed row: its time a step and its ratios to the rows that were measured with it."""
     row = timing.row
     title = f"{row.title} ({row.peer} {versions[row.peer]})" if row.peer in versions else row.title
-    goals = "; ".join(filter(None, map(_goal_text, row.comparisons)))
+    goals = "; ".join(filter(None, map(goal_text, row.comparisons)))
     if timing.missing:
         return Line(row.key, title, f"missing: {timing.missing}", goal=goals)
     if timing.wrong:
@@ -74,15 +84,15 @@ def timed_line(timing: Timing, timings: Mapping[str, Timing], versions: Mapping[
         base = timings.get(comparison.base)
         if base is not None and base.seconds:
             values = ratio(comparison, timing, base)
-            texts.append(_ratio_text(comparison, values))
+            texts.append(ratio_text(comparison, values))
             outcomes.append(reached(comparison, values[0]))
     return Line(
         row.key,
         title,
-        f"{_duration(timing.median)} (min {_duration(timing.minimum)})",
+        f"{duration(timing.median)} (min {duration(timing.minimum)})",
         "; ".join(texts),
         goals,
-        _verdict(outcomes),
+        verdict(outcomes),
         {"seconds": timing.seconds, "losses": timing.losses},
     )
 
@@ -102,8 +112,8 @@ def measured_line(row: Measured, size: int, figures: Mapping[str, Any], decade_b
         figure = f"{figures['traced']:.1f} B (resident, over {size:,}: {figures['resident']:.1f} B)"
         if row.peer:
             return Line(row.key, title, figure, numbers=numbers)
-        verdict = _verdict([round(figures["traced"]) <= 96])
-        return Line(row.key, title, figure, "", "≤ 96 B", verdict, numbers)
+        outcome = verdict([round(figures["traced"]) <= 96])
+        return Line(row.key, title, figure, "", "≤ 96 B", outcome, numbers)
     if "build" in figures:
         phases = [f"{phase} {figures[phase]:.1f}" for phase in PHASES]
         figure = f"{' + '.join(phases)} = {nanoseconds(figures):.1f} ns a node"
@@ -111,7 +121,7 @@ def measured_line(row: Measured, size: int, figures: Mapping[str, Any], decade_b
         return Line(row.key, title, figure, growth, numbers=numbers)
     grown = figures["after"] - figures["before"]
     figure = f"{grown / 2**20:+.1f} MiB resident, {figures['ns']:.0f} ns a node"
-    return Line(row.key, title, figure, "", "+0 MiB", _verdict([grown <= STEADY_BYTES]), numbers)
+    return Line(row.key, title, figure, "", "+0 MiB", verdict([grown <= STEADY_BYTES]), numbers)
 
 
 def text_table(sections: Sequence[tuple[str, Sequence[Line]]]) -> str:
@@ -128,9 +138,18 @@ def text_table(sections: Sequence[tuple[str, Sequence[Line]]]) -> str:
     return "\n".join(out)
 
 
+def markdown_table(sections: Sequence[tuple[str, Sequence[Line]]]) -> list[str]:
+    """The table for a page."""
+    out = ["| " + " | ".join(HEADINGS) + " |", "|" + "---|" * len(HEADINGS)]
+    for title, section in sections:
+        out.append(f"| **{title}** |" + " |" * (len(HEADINGS) - 1))
+        out += ["| " + " | ".join(line.cells) + " |" for line in section]
+    return out
+
+
 def markdown(facts: Mapping[str, str], sections: Sequence[tuple[str, Sequence[Line]]]) -> str:
-    """RESULTS.md: where and how it was measured, then every row."""
-    out = ["# Eager speed and memory, measured", ""]
+    """The first part of RESULTS.md: where and how it was measured, then every row."""
+    out = [EAGER, ""]
     out += [f"- {name}: {value}" for name, value in facts.items()]
     out += [
         "",
@@ -139,13 +158,7 @@ def markdown(facts: Mapping[str, str], sections: Sequence[tuple[str, Sequence[Li
         "collector on. A step is forward, zero_grad, backward and update unless the row says otherwise. Losses",
         "and gradients are compared to 1e-12 before timing.",
         "",
-        "| " + " | ".join(HEADINGS) + " |",
-        "|" + "---|" * len(HEADINGS),
-    ]
-    for title, section in sections:
-        out.append(f"| **{title}** |" + " |" * (len(HEADINGS) - 1))
-        out += ["| " + " | ".join(line.cells) + " |" for line in section]
-    out += [
+        *markdown_table(sections),
         "",
         "A chain of more nodes than the engine keeps for the next graph takes new memory from the system: about",
         "half of its time is the kernel's, for handing out pages.",
@@ -154,6 +167,16 @@ def markdown(facts: Mapping[str, str], sections: Sequence[tuple[str, Sequence[Li
         "busy machine slows that more than chainrule, and raises the ratios to them; an idle one lowers them.",
     ]
     return "\n".join(out) + "\n"
+
+
+def write_part(path: Path, text: str) -> None:
+    """Replace the part of a page that begins with the same heading, or append it; the other parts stay."""
+    heading = text.partition("\n")[0]
+    page = path.read_text("utf-8") if path.exists() else ""
+    parts = [part for part in re.split(r"(?m)^(?=# )", page) if part.strip()]
+    at = next((i for i, part in enumerate(parts) if part.partition("\n")[0] == heading), len(parts))
+    parts[at : at + 1] = [text]
+    path.write_text("\n".join(part.rstrip("\n") + "\n" for part in parts), encoding="utf-8")
 
 
 def as_json(facts: Mapping[str, str], sections: Sequence[tuple[str, Sequence[Line]]]) -> dict[str, Any]:

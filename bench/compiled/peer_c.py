@@ -1,0 +1,93 @@
+"""C by hand: builds a file of this folder with gcc and calls it; all steps of a turn in one call."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench import demo_step, gpt_step
+from bench.compiled import data
+from bench.compiled.job import Job
+
+FOLDER = Path(__file__).resolve().parent
+FLAGS = ("-O3", "-march=native", "-ffast-math", "-shared", "-fPIC")
+
+
+def built(source: Path) -> Any:
+    """The library that gcc makes of a C file.
+
+    Raises:
+        ImportError: there is no gcc; the row is missing.
+    """
+    if shutil.which("gcc") is None:
+        raise ImportError("gcc is not installed")
+    # loaded, it no longer needs its file
+    with tempfile.TemporaryDirectory() as folder:
+        library = Path(folder) / "step.so"
+        subprocess.run(["gcc", *FLAGS, str(source), "-o", str(library), "-lm"], check=True)
+        loaded = ctypes.CDLL(str(library))
+    loaded.gradient.restype = loaded.train.restype = ctypes.c_double
+    return loaded
+
+
+def address(array: Any) -> Any:
+    """An array's numbers as an argument; the caller keeps the array."""
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+def _network(name: str, problem: data.Problem, weight_decay: tuple[float, ...]) -> Job:
+    library = built(FOLDER / f"{name}_step.c")
+    network = np.concatenate([np.append(weights.ravel(), biases) for weights, biases in problem.layers()])
+    slopes = np.zeros_like(network)
+    X, y = np.ascontiguousarray(problem.X.T), problem.y
+    decay = [ctypes.c_double(number) for number in weight_decay]
+    arguments = (address(network), address(X), address(y), *decay)
+    loss = library.gradient(*arguments, address(slopes))
+    layers, start = [], 0
+    for weights, biases in problem.layers():
+        middle, end = start + weights.size, start + weights.size + biases.size
+        layers.append((slopes[start:middle].reshape(weights.shape), slopes[middle:end]))
+        start = end
+    rate = ctypes.c_double(problem.rate)
+
+    def advance(steps: int) -> float:
+        assert (X.size, y.size) == (problem.X.size, len(problem.X))  # keeps both alive, too
+        return float(library.train(*arguments, rate, ctypes.c_long(steps)))
+
+    return Job(loss, data.flat_of(layers), advance)
+
+
+def demo() -> Job:
+    """The demo in C."""
+    return _network("demo", data.demo(), (demo_step.L2,))
+
+
+def tiny() -> Job:
+    """The lecture's 41 parameters in C."""
+    return _network("tiny", data.tiny(), ())
+
+
+def gpt() -> Job:
+    """The GPT with Adam in C."""
+    library = built(FOLDER / "gpt_step.c")
+    weights = np.concatenate([matrix.ravel() for matrix in data.gpt_weights().values()])
+    slopes, moments = np.zeros_like(weights), np.zeros((2, weights.size))
+    tokens = np.array(data.DOCUMENT, dtype=np.int32)
+    length = ctypes.c_int(min(gpt_step.BLOCK, len(tokens) - 1))
+    loss = library.gradient(address(weights), address(tokens), length, address(slopes))
+    taken = 0
+
+    def advance(steps: int) -> float:
+        nonlocal taken
+        arguments = address(weights), address(moments), address(tokens), length
+        last = library.train(*arguments, ctypes.c_double(data.ADAM["rate"]), ctypes.c_long(taken), ctypes.c_long(steps))
+        taken += steps
+        return float(last)
+
+    return Job(loss, slopes.tolist(), advance)
