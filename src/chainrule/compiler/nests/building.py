@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chainrule.compiler.nests.addressing import Addressing
+from chainrule.compiler.nests.cutting import cut_blocks
 from chainrule.compiler.nests.drafting import Drafting
 from chainrule.compiler.nests.drafts import Draft
+from chainrule.compiler.nests.layouts import choose_layouts
 from chainrule.compiler.nests.looping import Looping
 from chainrule.compiler.nests.nest import NestProgram, Region
 
@@ -29,15 +31,17 @@ def build(classes: ClassProgram) -> NestProgram:
     start = perf_counter()
     drafting = Drafting(classes)
     drafts = [draft for number in range(len(classes.classes)) if drafting.stored[number] for draft in drafting.drafts_of(number)]
-    drafts += drafting.copy_drafts()
+    drafts = [draft for draft in [*drafts, *drafting.copy_drafts()] if any(draft.targets())]
     start = _note(notes, "inline", start)
     looping = Looping(drafting.blocks)
     for draft in drafts:
         looping(draft)
     start = _note(notes, "factor", start)
+    cut_blocks(drafts, drafting.blocks)
+    start = _note(notes, "cut", start)
     drafts, forward = outputs_first(drafts, drafting.blocks)
-    for block in drafting.blocks:
-        block.strides = natural_strides(block.loops.extents)
+    choose_layouts(drafts, drafting.blocks)
+    start = _note(notes, "layout", start)
     sizes, value_order = place_blocks(drafting.blocks, classes.value_groups[-1] if classes.value_groups else 0)
     addressing = Addressing(drafting.blocks, value_order, sizes[Region.VALUES])
     nests = [addressing.nest(draft) for draft in drafts]
@@ -74,14 +78,6 @@ def outputs_first(drafts: list[Draft], blocks: list[Block]) -> tuple[list[Draft]
     first.reverse()
     chosen = set(map(id, first))
     return [*first, *(draft for draft in drafts if id(draft) not in chosen)], len(first)
-
-
-def natural_strides(extents: tuple[int, ...]) -> list[int]:
-    """Return the strides by which numbers lie in their order."""
-    strides = [1] * len(extents)
-    for axis in range(len(extents) - 2, -1, -1):
-        strides[axis] = strides[axis + 1] * extents[axis + 1]
-    return strides
 
 
 def place_blocks(blocks: list[Block], values: int) -> tuple[dict[Region, int], NDArray[np.int64]]:

@@ -24,12 +24,12 @@ def row_loops(columns: list[Column], size: int) -> Loops:
     extents: list[int] = []
     columns = distinct(columns)
     while size > 1:
-        period = _period([_first_breaks(column, size) for column in columns], size)
-        if period is None:
+        periods = [_first_breaks(column, size) for column in columns]
+        if 1 in periods and not extents:
             ragged = _ragged(columns, size)
-            if ragged is not None and not extents:
+            if ragged is not None:
                 return ragged
-            period = size
+        period = _period(periods, size) or size
         extents.insert(0, period)
         columns = distinct([column[::period] for column in columns])
         size //= period

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # A class is computed by at most this many nests of rows that are alike, a sum by so many reductions of terms alike.
 MOST_PIECES = 8
+# A member that is the result at up to so many places is stored to each by its nest, otherwise copied.
+MOST_TARGETS = 4
 # Rows of very unlike counts go into nests of their own where a table padded to the longest would be this much larger.
 WASTE = 4
 
@@ -88,16 +90,23 @@ class Drafting:
             if number < 0:
                 if not here.any() or self.blocks[int(blocks[here][0])].region is Region.VALUES:
                     continue  # gradients that nothing is stored to stay zero
-            members = results.members[here]
-            whole = number >= 0 and self.program.classes[number].kind not in LEAVES
-            whole = whole and len(members) == self.program.classes[number].size and len(np.unique(members)) == len(members)
-            if whole:
-                order = np.argsort(members)
-                self.targets.setdefault(number, []).append((blocks[here][order], places[here][order]))
-            else:
-                self.copies.append((number, members, blocks[here], places[here]))
+            if number < 0 or not self._place_whole(number, results.members[here], blocks[here], places[here]):
+                self.copies.append((number, results.members[here], blocks[here], places[here]))
                 if number >= 0:
                     self.used[number] = True
+
+    def _place_whole(self, number: int, members: Column, blocks: Column, places: Column) -> bool:
+        """Let a class's nest store its members at their places, if all have one; some may have several."""
+        each = self.program.classes[number]
+        counts = np.bincount(members, minlength=each.size)
+        if each.kind in LEAVES or not 1 <= counts.min() <= counts.max() <= MOST_TARGETS:
+            return False
+        order = np.argsort(members, kind="stable")
+        starts = starts_of(counts)[:-1]
+        for turn in range(int(counts.max())):
+            here = order[np.minimum(starts + turn, len(order) - 1)]
+            self.targets.setdefault(number, []).append((np.where(counts > turn, blocks[here], -1), places[here]))
+        return True
 
     # Trees
 
@@ -110,6 +119,8 @@ class Drafting:
         for blocks, places in self.targets.get(number, []):
             block = int(blocks[members[0]])
             assert (blocks[members] == block).all()
+            if block < 0:
+                continue
             targets.append(Leaf(block, places[members], gradient=self.blocks[block].region is Region.VALUES))
         return Draft(size, [Result(number, self._compute(number, rows), targets)])
 
@@ -212,8 +223,15 @@ class Drafting:
             if kinds.shape[1] == 1:
                 return [None]
             if kinds.shape[1] <= MOST_PIECES or signs is must:
-                return [np.flatnonzero(which.reshape(-1) == kind) for kind in range(kinds.shape[1])]
+                rows = [np.flatnonzero(which.reshape(-1) == kind) for kind in range(kinds.shape[1])]
+                return [self._in_order(number, piece) for piece in rows]
         return [None]
+
+    def _in_order(self, number: int, rows: Column) -> Column:
+        """Return rows in the order of where they are stored, if that is outside of the arena."""
+        if self.used[number] or number not in self.targets:
+            return rows
+        return rows[np.argsort(self.targets[number][0][1][rows], kind="stable")]
 
     def _signs(self, number: int, rows: Column | None, *, exact: bool) -> list[Column]:
         """Return columns by which the rows of a class differ in structure."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chainrule.compiler.classes import ClassProgram, Kind, Slot
-from chainrule.ops.elementary import multiply
+from chainrule.ops.elementary import multiply, negative, subtract
 
 if TYPE_CHECKING:
     from chainrule.compiler.classes import Class
@@ -17,45 +17,63 @@ LEAVES = (Kind.CONSTANT, Kind.INPUT, Kind.VALUE, Kind.SEED)
 # Bounds of one expression tree, for the sake of registers and of code that recurses into it.
 DEEPEST = 24
 LARGEST = 64
+# A class is computed inside at most so many others, for the sake of code size.
+MOST_CONSUMERS = 16
+
+# Operations that cost no more than reading their result.
+CHEAP = {multiply.code, negative.code, subtract.code}
 
 
 def stored_classes(program: ClassProgram) -> list[bool]:
     """Return for each class whether its members get a place in memory.
 
-    A class lives inside its consumer when it has one, which uses each member at most once; products live in
-    their sums in any case, where they cost no more than being read. Reductions do not live in the terms of others.
+    A class lives inside its consumers when they use each member at most once in all, or when it is so cheap a map
+    of leaves that reading it would cost the same; products live in their one sum in any case. Reductions do not
+    live in the terms of others.
     """
-    stored = [False] * len(program.classes)
+    count = len(program.classes)
+    stored = [False] * count
     uses = uses_by_consumer(program)
-    root = list(range(len(stored)))
-    depth = [0] * len(stored)
-    trees = [1] * len(stored)
-    in_terms = [False] * len(stored)
-    for number in given_back(program):
-        stored[number] = True
-    for number in range(len(stored) - 1, -1, -1):
+    roots: list[set[int]] = [{number} for number in range(count)]
+    depth = [0] * count
+    trees = [1] * count
+    in_terms = [False] * count
+    given = given_back(program)
+    for number in range(count - 1, -1, -1):
         each = program.classes[number]
         if each.kind in LEAVES:
-            stored[number] = False
             continue
-        if not stored[number] and len(uses[number]) == 1:
-            consumer, slot = uses[number][0]
-            top = root[consumer]
-            among_terms = in_terms[consumer] or not one_term_each(slot)
-            if depth[consumer] < DEEPEST and trees[top] < LARGEST and _may_live_inside(each, slot, among_terms):
-                root[number], depth[number], in_terms[number] = top, depth[consumer] + 1, among_terms
-                trees[top] += 1
-                continue
         stored[number] = True
+        if number in given or not uses[number]:
+            continue
+        among_terms = any(in_terms[user] or not one_term_each(slot) for user, slot in uses[number])
+        deepest = max(depth[user] for user, _ in uses[number]) + 1
+        tops = set().union(*(roots[user] for user, _ in uses[number]))
+        if deepest > DEEPEST or len(tops) > MOST_CONSUMERS or max(trees[top] for top in tops) >= LARGEST:
+            continue
+        if _may_live_inside(program, each, [slot for _, slot in uses[number]], among_terms):
+            stored[number] = False
+            roots[number], depth[number], in_terms[number] = tops, deepest, among_terms
+            for top in tops:
+                trees[top] += 1
     return stored
 
 
-def _may_live_inside(each: Class, slot: Slot, among_terms: bool) -> bool:
+def _may_live_inside(program: ClassProgram, each: Class, slots: list[Slot], among_terms: bool) -> bool:
     if each.kind is not Kind.MAP and among_terms:
         return False
-    if each.rule is not None and each.rule.slope is None and each.rule.code == multiply.code and among_terms:
+    assert each.rule is None or each.rule.code > 0
+    plain = each.rule is not None and each.rule.slope is None
+    if plain and each.rule.code == multiply.code and among_terms and len(slots) == 1:
         return True
-    return len(slot.members) <= each.size and int(np.bincount(slot.members, minlength=1).max()) <= 1
+    uses = sum(len(slot.members) for slot in slots)
+    if plain and each.rule.code in CHEAP and uses <= 2 * each.size:
+        others = [program.classes[slot.source].kind for slot in each.slots]
+        if all(kind in LEAVES for kind in others) and sum(kind is not Kind.CONSTANT for kind in others) <= 1:
+            return True
+    if uses > each.size:
+        return False
+    return int(np.bincount(np.concatenate([slot.members for slot in slots]), minlength=1).max()) <= 1
 
 
 def one_term_each(slot: Slot) -> bool:
