@@ -24,7 +24,7 @@ help:
 	@echo "make gallery write gallery/index.html: graphs to look at and to step through"
 	@echo "make test    install the test libraries, run every check and test (what CI runs)"
 	@echo "make check   ruff, mypy and the quick tests"
-	@echo "make bench   measure the engine beside others"
+	@echo "make bench   measure the engine and compiled code beside others"
 	@echo "make clean   remove .venv and everything that was built"
 
 demo: $(VENV)/installed
@@ -46,6 +46,7 @@ lint: $(VENV)/installed-test
 
 bench: $(VENV)/installed-test
 	$(BIN)/python -m bench --install
+	$(BIN)/python -m bench.compiled
 
 $(VENV)/created:
 	@test -n "$(PYTHON)" || { echo "chainrule needs Python 3.11 or newer and found none:" \

@@ -59,7 +59,7 @@ def timed_section(every: Sequence[Row], asked: Asked, options: argparse.Namespac
     for timing in timings.values():
         if not timing.missing and not timings[eager].missing:
             check(timing, timings[eager])
-            _must_be_native(timing)
+            must_be_native(timing)
     return [report.timed_line(timing, timings) for timing in timings.values()]
 
 
@@ -68,7 +68,7 @@ def every_eager(every: Sequence[Row]) -> str:
     return next(row.key for row in every if row.key.endswith(".eager"))
 
 
-def _must_be_native(timing: Measured) -> None:
+def must_be_native(timing: Measured) -> None:
     """A row that fell back to an interpreter says so."""
     executor = timing.facts.get("executor", "native")
     if executor != "native":

@@ -8,6 +8,7 @@ import sys
 from time import perf_counter_ns, process_time_ns
 from typing import IO, Any
 
+from bench.compiled.job import Job
 from bench.compiled.jobs import JOBS
 from bench.harness import ROOT
 
@@ -22,26 +23,29 @@ def pin(core: int) -> None:
 
 
 class Turns:
-    """Takes turns of about a given length, as many steps as fit into it at the speed of the last turn."""
+    """Takes turns of about a given length: as many steps as fit into it at the speed of the turn before."""
 
-    def __init__(self, job: Any) -> None:
+    def __init__(self, job: Job) -> None:
         self.job = job
         self.step_ns = 0.0
 
     def take(self, seconds: float) -> dict[str, float]:
         """Nanoseconds a step, of processor time and on the clock."""
         steps = 1
-        while True:
-            if self.step_ns:
-                steps = max(1, int(seconds * 1e9 / self.step_ns))
-            wall, cpu = perf_counter_ns(), process_time_ns()
-            self.job.advance(steps)
-            cpu, wall = process_time_ns() - cpu, perf_counter_ns() - wall
-            enough = self.step_ns > 0 or wall >= seconds * 1e8
-            self.step_ns = max(1.0, wall / steps)
-            if enough:
-                return {"cpu": cpu / steps, "wall": wall / steps, "steps": steps}
+        while not self.step_ns:  # of few steps one learns how many to take
+            found = self._timed(steps)
             steps *= 10
+            if found["wall"] * found["steps"] >= seconds * 1e8:
+                self.step_ns = found["wall"]
+        found = self._timed(max(1, int(seconds * 1e9 / self.step_ns)))
+        self.step_ns = found["wall"]
+        return found
+
+    def _timed(self, steps: int) -> dict[str, float]:
+        clock, cpu = perf_counter_ns(), process_time_ns()
+        self.job.advance(steps)
+        cpu, clock = process_time_ns() - cpu, perf_counter_ns() - clock
+        return {"cpu": cpu / steps, "wall": max(1, clock) / steps, "steps": steps}
 
 
 def serve(key: str, answers: IO[str]) -> None:

@@ -93,4 +93,6 @@ def test_peers_are_pinned() -> None:
         "scalargrad",
         "xad",
         "torch",
+        "jax",
+        "casadi",
     }

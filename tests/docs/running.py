@@ -23,6 +23,7 @@ from tests.docs.pages import ROOT, Block, blocks, command_lines
 NOT_RUN = {
     "make demo": "tests/house/test_make.py looks at the target, tests/cli/test_demo.py runs the command",
     "make test": "it is what runs this",
+    "python examples/names_gpt.py": "it needs a file of names; tests/examples/test_names_gpt.py runs it with a few",
 }
 # An uncompiled class can be patched, so sessions that show this one cannot hold there.
 COMPILED_ONLY = "immutable type"
