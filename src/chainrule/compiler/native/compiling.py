@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Any
 
 from chainrule.compiler.native import disk
@@ -72,7 +71,7 @@ def compile_nests(program: NestProgram, *, width: int | None = None, cache: bool
     machine = ready()
     if width is not None:
         machine = replace(machine, width=width)
-    text, names, instructions, schedules = module_text(program, machine, frozenset(kernels()))
+    text, names, instructions, schedules = module_text(program, machine)
     code, cached = machine_code(text, machine, names, cache)
     return NativeCode(
         forward=code.addresses[names[0]],
@@ -104,35 +103,23 @@ def machine_code(text: str, machine: Machine, names: tuple[str, ...], use_disk: 
     stored = disk.read(key) if key else None
     if stored is not None:
         try:
-            return load(stored, names, kernels()), True
+            return load(stored, names), True
         except (RuntimeError, OSError):
             pass  # whatever is wrong with it, it will be replaced
     fresh = object_code(text, machine)
     if key:
         disk.write(key, fresh)
-    return load(fresh, names, kernels()), False
-
-
-@cache
-def kernels() -> dict[str, int]:
-    """Return the addresses of the engine's functions that compute rows, by the names that code calls them by."""
-    from chainrule import engine
-
-    addresses = getattr(engine, "kernel_addresses", None)
-    found: Mapping[str, int] = addresses() if addresses is not None else {}
-    return {f"chainrule.{name}": address for name, address in found.items()}
+    return load(fresh, names), False
 
 
 # The text of a module
 
 
-def module_text(
-    program: NestProgram, machine: Machine, kernel_names: frozenset[str] = frozenset()
-) -> tuple[str, tuple[str, str], int, tuple[str, ...]]:
+def module_text(program: NestProgram, machine: Machine) -> tuple[str, tuple[str, str], int, tuple[str, ...]]:
     """Return the LLVM text of a program, its two functions' names, how long it is, and the schedules in words."""
     if len(program.nests) > MOST_NESTS:
         raise TooLargeError(f"the program has {len(program.nests)} loop nests, and code is made for up to {MOST_NESTS}")
-    module = _Module(program, machine, kernel_names)
+    module = _Module(program, machine)
     parts = [module.add(program.nests[: program.forward]), module.add(program.nests[program.forward :])]
     text = "\n".join([*module.functions, *sorted(module.declarations)])
     stamp = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
@@ -149,10 +136,9 @@ def _entry(name: str, functions: Sequence[str]) -> str:
 class _Module:
     """The functions of a module while they are written."""
 
-    def __init__(self, program: NestProgram, machine: Machine, kernel_names: frozenset[str]) -> None:
+    def __init__(self, program: NestProgram, machine: Machine) -> None:
         self.program = program
         self.machine = machine
-        self.kernels = {name.removeprefix("chainrule."): f"chainrule.{name.removeprefix('chainrule.')}" for name in kernel_names}
         self.functions: list[str] = []
         self.declarations: set[str] = set()
         self.schedules: list[str] = []
@@ -179,7 +165,7 @@ class _Module:
                 self._close(writer)
                 names.append(f"part{len(self.functions)}")
                 writer = Writer(names[-1], ARGUMENTS, "internal", scale_width=self.machine.scale_width)
-                memory = Memory(writer, self.sizes, self.shared, self.kernels)
+                memory = Memory(writer, self.sizes, self.shared)
             self._write(writer, memory, lowered, schedule)
         self._close(writer)
         return names

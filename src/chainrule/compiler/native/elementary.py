@@ -118,7 +118,7 @@ def exp_difference(a: Lanes, b: Lanes) -> Lanes:
     taken = difference - a
     lost = (a - (difference - taken)) - (b + taken)
     whole = exp(difference)
-    return (abs(difference) > 800.0).choose(whole, whole.fused(lost, whole))
+    return (abs(difference) > 800.0).choose(whole, whole * (lost + 1.0))
 
 
 def sigmoid(x: Lanes) -> Lanes:

@@ -108,13 +108,12 @@ class Loaded:
     _owners: tuple[Any, ...] = field(repr=False)
 
 
-def load(code: bytes, names: tuple[str, ...], imports: dict[str, int]) -> Loaded:
+def load(code: bytes, names: tuple[str, ...]) -> Loaded:
     """Bring an object file into memory.
 
     Args:
         code: the object file.
         names: the functions that will be called.
-        imports: addresses of functions that it calls, by name; others are those of this process.
 
     Raises:
         RuntimeError: LLVM refuses the file, or a function is missing.
@@ -124,8 +123,6 @@ def load(code: bytes, names: tuple[str, ...], imports: dict[str, int]) -> Loaded
     with LOCK:
         compiler = _compiler()
         library = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
-        for name, address in imports.items():
-            library.import_symbol(name, address)
         for name in names:
             library.export_symbol(name)
         tracker = library.link(compiler, f"chainrule{next(_numbers)}")

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from chainrule.compiler.native.lanes import Lanes
 from chainrule.compiler.native.lowering import Dim, Lowered, Place, Strides
 from chainrule.compiler.native.schedule import Schedule
-from chainrule.compiler.native.symbols import NotCompilableError
 from chainrule.compiler.native.text import Writer, vector_type
 from chainrule.compiler.nests.nest import Buffer, Region
-from chainrule.ops.row import BY_CODE
 
 REGIONS = (Region.ARENA, Region.CONSTANTS, Region.VALUES, Region.GRADIENTS, Region.SEEDS, Region.OUTPUTS)
-# Rows whose value is a function of the C library, by its name there
-LIBRARY = {name: name for name in "sin cos tan asin acos atan sinh cosh erf atan2 hypot".split()} | {"power": "pow"}
 
 
 class Memory:
@@ -26,7 +21,6 @@ class Memory:
         writer: the function.
         sizes: how many numbers each region surely holds (0 or missing: only what is addressed).
         shared: the buffers that more than one store writes to.
-        kernels: the names of functions of the engine that compute rows, by what they compute.
     """
 
     def __init__(
@@ -34,12 +28,10 @@ class Memory:
         writer: Writer,
         sizes: Mapping[Region, int],
         shared: frozenset[tuple[Region, int]],
-        kernels: Mapping[str, str],
     ) -> None:
         self.writer = writer
         self.sizes = sizes
         self.shared = shared
-        self.kernels = kernels
         self.pointers: dict[tuple[str, int], str] = {}
         self.lowered: Lowered
         self.vector: int | None = None
@@ -217,7 +209,9 @@ class Memory:
             self.writer.declare(f"declare {kind} {name}(<{width} x ptr>, i32, {mask.type}, {kind})")
             steps = ", ".join(f"i64 {lane * stride}" for lane in range(width))
             places = self.writer.pure(f"getelementptr i32, ptr {pointer}, {vector_type(width, 'i64')} <{steps}>")
-            text = f"call {kind} {name}(<{width} x ptr> {places}, i32 4, {mask.type} {mask.text}, {kind} zeroinitializer)"
+            text = (
+                f"call {kind} {name}(<{width} x ptr> {places}, i32 4, {mask.type} {mask.text}, {kind} zeroinitializer)"
+            )
             entries = self.writer.pure(text)
         else:
             entries = "poison"
@@ -252,7 +246,9 @@ class Memory:
             self._scatter(value, self._lane_addresses(place, pointer, point), mask)
         elif stride != 1:
             for lane in range(self.left[point[vector]]):
-                each = self.writer.pure(f"getelementptr double, ptr {pointer}, i64 {lane * stride}") if lane else pointer
+                each = (
+                    self.writer.pure(f"getelementptr double, ptr {pointer}, i64 {lane * stride}") if lane else pointer
+                )
                 number = self.writer.pure(f"extractelement {value.type} {value.text}, i64 {lane}")
                 self.writer.line(f"store double {number}, ptr {each}, align 8")
         elif mask is None or (not self._is_run_time(mask, point[vector]) and self._is_padded(place, buffer)):
@@ -289,42 +285,21 @@ class Memory:
 
     # Functions that are called lane by lane
 
-    def call(self, kernel: tuple[str, int, int | None], operands: list[Lanes]) -> Lanes:
-        """Return what a function outside of this code computes of each lane."""
+    def call(self, name: str, operands: list[Lanes]) -> Lanes:
+        """Return what a function of the C library gives for each lane."""
         lanes = max(each.lanes for each in operands)
-        if lanes == 1:
-            return self._call_one(kernel, operands)
-        vector = "poison"
+        kinds = ", ".join(["double"] * len(operands))
+        self.writer.declare(f"declare double @{name}({kinds}) nounwind")
+        results = []
         for lane in range(lanes):
-            picked = [_lane(each, lane) for each in operands]
-            number = self._call_one(kernel, picked).text
+            arguments = ", ".join(f"double {_lane(each, lane).text}" for each in operands)
+            results.append(self.writer.pure(f"call double @{name}({arguments})"))
+        if lanes == 1:
+            return Lanes(self.writer, results[0])
+        vector = "poison"
+        for lane, number in enumerate(results):
             vector = self.writer.pure(f"insertelement {vector_type(lanes)} {vector}, double {number}, i64 {lane}")
         return Lanes(self.writer, vector, lanes)
-
-    def _call_one(self, kernel: tuple[str, int, int | None], operands: list[Lanes]) -> Lanes:
-        what, code, slope = kernel
-        row = BY_CODE[code]
-        arguments = ", ".join(f"double {each.text}" for each in operands)
-        kinds = ", ".join(["double"] * len(operands))
-        if what == "value" and row.name in LIBRARY:
-            name = LIBRARY[row.name]
-        else:
-            purpose = kernel_purpose(row.arity, slope)
-            if purpose not in self.kernels:
-                raise NotCompilableError(f"the op '{row.name}' has no native code: run the program by its interpreter")
-            name, arguments, kinds = self.kernels[purpose], f"i32 {code}, {arguments}", f"i32, {kinds}"
-        self.writer.declare(f"declare double @{name}({kinds}) nounwind")
-        return Lanes(self.writer, self.writer.pure(f"call double @{name}({arguments})"))
-
-
-def kernel_purpose(arity: Any, slope: int | None) -> str:
-    """Return the engine's name for what computes a row's value, or its slope, see `chainrule.ops.dispatch`."""
-    names = {
-        1: ("unary_value", "unary_slope"),
-        2: ("binary_value", "left_slope", "right_slope"),
-        3: ("ternary_value", "ternary_slope_a", "ternary_slope_b", "ternary_slope_c"),
-    }
-    return names[arity][0 if slope is None else slope + 1] if arity in names else ""
 
 
 def _lane(x: Lanes, lane: int) -> Lanes:
@@ -336,5 +311,3 @@ def _lane(x: Lanes, lane: int) -> Lanes:
 def _region_number(place: Place) -> int:
     """Return where the function finds the pointer to a region."""
     return len(REGIONS) + place.group if place.region is Region.INPUT else REGIONS.index(place.region)
-
-

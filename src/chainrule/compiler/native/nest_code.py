@@ -6,6 +6,7 @@ let it stand: that is all the reuse of loads, hoisting and register blocking the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
@@ -31,6 +32,7 @@ class NestCode:
         self.known: list[dict[tuple[int, ...], Lanes]] = [{}]
         self.points: dict[int, tuple[int, ...]] = {}
         self.dims_of: dict[int, tuple[int, ...]] = {}
+        self.uses = _uses([node for _, node in lowered.stores])
         self.reductions = list(_reductions([node for _, node in lowered.stores]))
         self.ranks = _ranks(self.reductions)
 
@@ -151,17 +153,26 @@ class NestCode:
         return total + self.value(term, point).as_number()
 
     def _add(self, node: Node, point: dict[int, int]) -> Lanes:
+        """Return a ± b, a product that nobody else uses fused with it.
+
+        (Others' products are rounded first: rules that split a number into halves count on it.)
+        """
         a, b = node.operands
         if node.op == "add":
-            if a.op == "multiply":
+            if self._is_own_product(a):
                 a, b = b, a
-            return self._plus(b, point, self.value(a, point).as_number())
-        if b.op == "multiply":
+            if self._is_own_product(b):
+                return self._plus(b, point, self.value(a, point).as_number())
+            return self.value(a, point).as_number() + self.value(b, point).as_number()
+        if self._is_own_product(b):
             x, y = (self.value(each, point).as_number() for each in b.operands)
             return (-x).fused(y, self.value(a, point).as_number())
-        if a.op == "multiply":
+        if self._is_own_product(a):
             return self._plus(a, point, -self.value(b, point).as_number())
         return self.value(a, point).as_number() - self.value(b, point).as_number()
+
+    def _is_own_product(self, node: Node) -> bool:
+        return node.op == "multiply" and self.uses[node.number] == 1
 
     def _hoist(self, nodes: list[Node], later: tuple[int, ...]) -> None:
         """Compute now what does not depend on the dimensions of loops that open later."""
@@ -299,9 +310,7 @@ class _Sums:
                 self.run(inner)
             for each, total in zip(loop.carried, self.totals, strict=True):
                 each.next = total.text
-        self.totals = [
-            Lanes(code.writer, each.result, width) for each, width in zip(loop.carried, lanes, strict=True)
-        ]
+        self.totals = [Lanes(code.writer, each.result, width) for each, width in zip(loop.carried, lanes, strict=True)]
 
     def _add_block(self) -> None:
         """Add the terms of one block."""
@@ -313,7 +322,9 @@ class _Sums:
 
     def _with_term(self, node: Node, point: dict[int, int], total: Lanes) -> Lanes:
         code, body, largest = self.code, node.operands[0], node.detail[1]
-        mask = code.memory.mask(point[code.schedule.vector]) if self.across and code.schedule.vector is not None else None
+        mask = (
+            code.memory.mask(point[code.schedule.vector]) if self.across and code.schedule.vector is not None else None
+        )
         if mask is not None:
             term = mask.choose(code.value(body, point).as_number(), -inf if largest else 0.0)
         elif not largest:
@@ -362,6 +373,18 @@ def part(x: Lanes, first: int, lanes: int) -> Lanes:
     return Lanes(x.writer, x.writer.pure(text), lanes)
 
 
+def _uses(nodes: list[Node]) -> Counter[int]:
+    """Return how many operands each node is, by its number."""
+    uses: Counter[int] = Counter()
+    stack = list(nodes)
+    while stack:
+        for each in stack.pop().operands:
+            uses[each.number] += 1
+            if uses[each.number] == 1:
+                stack.append(each)
+    return uses
+
+
 def _reductions(nodes: list[Node]) -> Iterator[Node]:
     """Yield all reductions, operands before users."""
     seen: set[int] = set()
@@ -385,4 +408,3 @@ def _ranks(reductions: list[Node]) -> dict[int, int]:
             [ranks[each.number] for each in _reductions(list(reduction.operands)) if each is not reduction], default=0
         )
     return ranks
-

@@ -1,28 +1,34 @@
 """Expressions as nodes of one graph: what a nest computes, with its rules opened into the emitter's own vocabulary.
 
-A rule of the op table is run on `Symbol`s, so the text that serves floats and Values gives the code as well. What a
-rule compares becomes a `where`; what is known while compiling (a constant exponent) is decided here.
+A row of the op table is run on `Symbol`s, so the text that serves floats and Values gives the code as well. What a rule
+compares becomes a `where`; a row's value, which may use `if`, is run once for each way through it; what is known while
+compiling (a constant exponent) is decided here.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any, TypeAlias
 
 from chainrule.compiler.classes import Rule
-from chainrule.errors import ChainruleError
-from chainrule.ops import TABLE
+from chainrule.errors import ChainruleError, NumberError
+from chainrule.ops import TABLE, ieee
 from chainrule.ops.elementary import SMALL
 from chainrule.ops.row import BY_CODE, Op
 
-# Rows that `elementary.py` and `arithmetic.py` make vector code for; every other row is called lane by lane.
+# Rows that `elementary.py` has vector code for; every other row is put together from these and functions of the C library.
 PRIMITIVES = frozenset(
     "add subtract multiply divide negative absolute sqrt maximum minimum where less less_equal equal relu leaky_relu exp log "
     "log1p expm1 tanh sigmoid softplus silu exp_difference".split()
 )
-COMPARISONS = frozenset(("less", "less_equal", "equal"))
+# What a value's text calls the C library's functions by, where a row does the same
+LIBRARY_ROWS = {"fabs": "absolute", "divide": "divide", "pow": "power"} | {
+    name: name for name in "exp log log1p expm1 tanh sqrt".split()
+}
+MOST_WAYS = 64  # through one row's value
 WHOLE_POWERS = 64  # powers up to this are products: at most 12 of them, and so 12 roundings
 
 
@@ -40,7 +46,7 @@ class Node:
         op: `load`, `number`, `reduce`, `sum` (of any number of operands), `call`, or a primitive's name.
         operands: what it is computed from; of a `reduce` its body and, if it has one, what the sum starts with.
         dims: a bit for each dimension that the value depends on.
-        detail: of a load its place, of a number the float, of a reduce its dimensions, of a call the kernel.
+        detail: of a load its place, of a number the float, of a reduce its dimensions, of a call the function's name in the C library.
         number: its place in the order of making, operands first.
     """
 
@@ -56,6 +62,7 @@ class Graph:
 
     def __init__(self) -> None:
         self._known: dict[tuple[Any, ...], Node] = {}
+        self.decided: dict[int, bool] | None = None
 
     def node(self, op: str, operands: tuple[Node, ...] = (), detail: Any = None, dims: int | None = None) -> Node:
         """Return the node with these parts."""
@@ -94,37 +101,59 @@ class Graph:
             NotCompilableError: no code can be made for the row.
         """
         row = BY_CODE[rule.code]
-        symbols = [Symbol(self, each) for each in operands]
         if rule.slope is None:
             return self.value(row, operands)
-        try:
-            if row.arity is None:
-                result = row.derivatives[0](symbols[:-1], symbols[-1])[rule.slope]
-            else:
-                result = row.derivatives[rule.slope](*symbols)
-        except UndecidedError:
-            return self.node("call", operands, ("slope", row.code, rule.slope))
-        return self.lift(result)
+        symbols = [Symbol(self, each) for each in operands]
+        if row.arity is None:
+            return self._explored(
+                lambda *all_of_them: row.derivatives[0](all_of_them[:-1], all_of_them[-1])[rule.slope], symbols, row
+            )
+        return self._explored(row.derivatives[rule.slope], symbols, row)
 
     def value(self, row: Op, operands: tuple[Node, ...]) -> Node:
         """Return the node of a row's value."""
-        folded = _folded(row, operands)
-        if folded is not None:
-            return self.constant(folded)
+        if row.arity is not None and all(each.op == "number" for each in operands):
+            return self.constant(float(row.value(*[float_of(each) for each in operands])))
         simpler = getattr(self, f"_{row.name}", None)
         if simpler is not None:
             found: Node = simpler(*operands)
             return found
         if row.name in PRIMITIVES:
             return self.node(row.name, operands)
-        if row.name == "sum":
-            return self.sum(operands)
-        if row.arity is None:
-            raise NotCompilableError(f"no native code can be made for the op '{row.name}' of any number of operands")
-        return self.node("call", operands, ("value", row.code, None))
+        return self._explored(_with_symbolic_library(row.value), [Symbol(self, each) for each in operands], row)
+
+    def _explored(self, function: Callable[..., Any], symbols: Sequence[Symbol], row: Op) -> Node:
+        """Return what a row's function computes, all ways through it joined by `where`."""
+        ways = 0
+
+        def way(decided: dict[int, bool]) -> Node:
+            nonlocal ways
+            ways += 1
+            if ways > MOST_WAYS:
+                raise UndecidedError("there are too many ways through it")
+            before, self.decided = self.decided, decided
+            try:
+                return self.lift(function(*symbols))
+            except _ForkError as fork:
+                condition = fork.condition
+            finally:
+                self.decided = before
+            yes, no = (way({**decided, condition.number: choice}) for choice in (True, False))
+            return self._where(condition, yes, no)
+
+        try:
+            return way({})
+        except (TypeError, ValueError, AttributeError, NumberError) as error:
+            raise NotCompilableError(
+                f"no native code can be made for the op '{row.name}' ({error}): write it with the ops of the table"
+            ) from error
+
+    def negated(self, condition: Node) -> Node:
+        """Return a condition's contrary."""
+        return self.node("where", (condition, self.constant(0.0), self.constant(1.0)))
 
     def lift(self, x: Any) -> Node:
-        """Return the node of a symbol or number."""
+        """Return the node of a symbol, number or truth."""
         return x.node if isinstance(x, Symbol) else self.constant(x)
 
     # One method for each row that has cheaper forms; the names are those of the rows
@@ -159,6 +188,8 @@ class Graph:
             return b if float_of(a) != 0.0 else c
         if _asks_for_lost_digits(a):
             return c
+        if a.op == "where" and is_number(a.operands[1], 0.0) and is_number(a.operands[2], 1.0):  # not
+            return self._where(a.operands[0], c, b)
         return b if b is c else self.node("where", (a, b, c))
 
     def _power(self, a: Node, b: Node) -> Node:
@@ -169,7 +200,7 @@ class Graph:
             return self.node("exp", (self._multiply(b, self.node("log", (a,))),))
         if a.op == "number" and float_of(a) > 0.0:
             return self.node("exp", (self._multiply(b, self.constant(math.log(float_of(a)))),))
-        return self.node("call", (a, b), ("value", TABLE["power"].code, None))
+        return self.node("call", (a, b), "pow")
 
     def _half_power(self, a: Node, exponent: float) -> Node:
         """Return a to a power that is a whole number of halves, from 0 on."""
@@ -206,11 +237,36 @@ def _asks_for_lost_digits(condition: Node) -> bool:
     return 0.0 < float_of(condition.operands[1]) <= SMALL
 
 
-def _folded(row: Op, operands: tuple[Node, ...]) -> float | None:
-    """Return a row's value where all operands are known numbers."""
-    if row.arity is None or not all(each.op == "number" for each in operands):
-        return None
-    return float(row.value(*[float_of(each) for each in operands]))
+class _SymbolicLibrary:
+    """What stands for `chainrule.ops.ieee` when a row's value is run on symbols."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*operands: Operand) -> Any:
+            graph = next((each.graph for each in operands if isinstance(each, Symbol)), None)
+            if graph is None:
+                return getattr(ieee, name)(*operands)
+            nodes = tuple(graph.lift(each) for each in operands)
+            if name in LIBRARY_ROWS:
+                return Symbol(graph, graph.value(TABLE[LIBRARY_ROWS[name]], nodes))
+            return Symbol(graph, graph.node("call", nodes, name))
+
+        return call
+
+
+def _with_symbolic_library(value: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a row's value with the C library's functions replaced by those on symbols."""
+    if not isinstance(value, FunctionType):
+        return value
+    names = {name: _SymbolicLibrary() if part is ieee else part for name, part in value.__globals__.items()}
+    return FunctionType(value.__code__, names, value.__name__, value.__defaults__, value.__closure__)
+
+
+class _ForkError(Exception):
+    """A row's text asked for the truth of a condition for the first time."""
+
+    def __init__(self, condition: Node) -> None:
+        super().__init__()
+        self.condition = condition
 
 
 class UndecidedError(TypeError):
@@ -277,7 +333,7 @@ class Symbol:
         left, right = self.graph.lift(a), self.graph.lift(b)
         if left.op == right.op == "number":
             x, y = float_of(left), float_of(right)
-            return {"less": x < y, "less_equal": x <= y}[name]
+            return {"less": x < y, "less_equal": x <= y, "equal": x == y}[name]
         return Symbol(self.graph, self.graph.node(name, (left, right)))
 
     def __lt__(self, other: Operand) -> Any:
@@ -292,13 +348,22 @@ class Symbol:
     def __ge__(self, other: Operand) -> Any:
         return self._compare("less_equal", other, self)
 
-    def __eq__(self, other: object) -> bool:
-        raise UndecidedError("a rule compares by < <= > >=, since == of Values is identity")
+    def __eq__(self, other: object) -> Any:
+        return self._compare("equal", self, other)  # type: ignore[arg-type]  # a number, as rules are written
 
-    __hash__ = None  # type: ignore[assignment]  # equality is not answered
+    def __ne__(self, other: object) -> Any:
+        same = self == other
+        return not same if isinstance(same, bool) else Symbol(self.graph, self.graph.negated(same.node))
+
+    __hash__ = None  # type: ignore[assignment]  # equality is a condition
 
     def __bool__(self) -> bool:
-        raise UndecidedError("what a rule compares is not known while compiling")
+        decided = self.graph.decided
+        if decided is None:
+            raise UndecidedError("what it compares is not known while compiling")
+        if self.node.number not in decided:
+            raise _ForkError(self.node)
+        return decided[self.node.number]
 
     def __float__(self) -> float:
         raise UndecidedError("a rule's operand is not known while compiling")

@@ -83,7 +83,9 @@ def _results(rule: Callable[..., tuple[Any, ...]], states: int, names: Sequence[
     try:
         results = rule(*own, **{name: symbol("hyper", i, 0) for i, name in enumerate(names)})
     except UndecidedError as error:
-        raise NotCompilableError(f"the optimizer's rule {getattr(rule, '__name__', rule)} looks at numbers: {error}") from error
+        raise NotCompilableError(
+            f"the optimizer's rule {getattr(rule, '__name__', rule)} looks at numbers: {error}"
+        ) from error
     return [graph.lift(each) for each in results]
 
 
@@ -138,7 +140,7 @@ class _Update:
             return Lanes(writer, writer.value(f"load {vector_type(count)}, ptr {place}, align 8"), count)
         operands = [self.known[each.number] for each in node.operands]
         if node.op == "call":
-            return self._power(operands)
+            return self._call(node.detail, operands)
         if node.op == "sum":
             total = operands[0]
             for each in operands[1:]:
@@ -148,12 +150,12 @@ class _Update:
             operands = [each.as_number() for each in operands]
         return FUNCTIONS[node.op](*operands)
 
-    def _power(self, operands: list[Lanes]) -> Lanes:
-        if len(operands) != 2 or any(each.lanes > 1 for each in operands):  # noqa: PLR2004 - a base and an exponent
-            raise NotCompilableError("the optimizer's rule applies an op to parameters that has no vector code")
-        self.writer.declare("declare double @pow(double, double) nounwind")
-        a, b = operands
-        return Lanes(self.writer, self.writer.pure(f"call double @pow(double {a.text}, double {b.text})"))
+    def _call(self, name: str, operands: list[Lanes]) -> Lanes:
+        if any(each.lanes > 1 for each in operands):
+            raise NotCompilableError(f"the optimizer's rule applies '{name}' to parameters, which has no vector code")
+        self.writer.declare(f"declare double @{name}({', '.join(['double'] * len(operands))}) nounwind")
+        arguments = ", ".join(f"double {each.text}" for each in operands)
+        return Lanes(self.writer, self.writer.pure(f"call double @{name}({arguments})"))
 
     def _address(self, array: str, number: int) -> str:
         pure = self.writer.pure
