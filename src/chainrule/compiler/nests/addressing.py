@@ -84,7 +84,7 @@ class Addressing:
         block = self.blocks[leaf.block]
         region = Region.GRADIENTS if leaf.gradient else block.region
         whole = Buffer(region, 0, self.values) if block.region is Region.VALUES else None
-        buffer = whole or Buffer(region, block.offset, block.span(), block.group)
+        buffer = whole or Buffer(region, block.offset, block.room(), block.group)
         found = combine(leaf.digits, block.strides, rows.extents + (around.loops.extents if around else ()))
         if whole:
             found = Fit(found.base + block.offset, found.strides, found.table, found.axes)

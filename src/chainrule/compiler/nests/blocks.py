@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     Column = NDArray[np.int64]
 
+# Blocks begin on multiples of this many numbers, a cache line.
+LINE = 8
 # Live Values fall into at most this many blocks; with more, they stay one.
 MOST_PARTS = 64
 
@@ -61,6 +63,10 @@ class Block:
     def span(self) -> int:
         """Return how many numbers of memory it takes."""
         return 1 + sum(stride * (extent - 1) for stride, extent in zip(self.strides, self.loops.extents))
+
+    def room(self) -> int:
+        """Return how many numbers of memory are its own, with those up to the next cache line."""
+        return self.span() if self.fixed else -(-self.span() // LINE) * LINE
 
     def addresses(self) -> Column:
         """Return where each number lies, from the start of the block."""

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from chainrule.compiler.classes import ClassProgram
     from chainrule.compiler.nests.blocks import Block
 
-# Buffers begin on multiples of this many numbers, a cache line.
-LINE = 8
-
 
 def build(classes: ClassProgram) -> NestProgram:
     """Turn classes into loop nests over memory."""
@@ -39,8 +36,8 @@ def build(classes: ClassProgram) -> NestProgram:
     start = _note(notes, "factor", start)
     cut_blocks(drafts, drafting.blocks)
     start = _note(notes, "cut", start)
+    drafts = choose_layouts(drafts, drafting.blocks)
     drafts, forward = outputs_first(drafts, drafting.blocks)
-    choose_layouts(drafts, drafting.blocks)
     start = _note(notes, "layout", start)
     sizes, value_order = place_blocks(drafting.blocks, classes.value_groups[-1] if classes.value_groups else 0)
     addressing = Addressing(drafting.blocks, value_order, sizes[Region.VALUES])
@@ -87,7 +84,7 @@ def place_blocks(blocks: list[Block], values: int) -> tuple[dict[Region, int], N
     for block in blocks:
         if block.region in (Region.ARENA, Region.CONSTANTS, Region.VALUES):
             block.offset = sizes[block.region]
-            sizes[block.region] += -(-block.span() // LINE) * LINE
+            sizes[block.region] += block.room()
         if block.places is not None:
             order[block.places] = block.offset + block.addresses()
     unused = np.flatnonzero(order < 0)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
-from chainrule.compiler.nests.drafts import Draft, Leaf, Node, Plus, Terms
+from chainrule.compiler.nests.drafts import Draft, Leaf, Node, Plus, Terms, Tree
+from chainrule.ops.elementary import multiply
 from chainrule.ops.row import BY_CODE
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ MOST_SHARED = 8
 OPERATIONS = {"multiply": 0.5, "subtract": 0.5, "negative": 0.25, "relu": 0.5, "maximum": 0.5, "where": 0.5, "divide": 5.0}
 SLOW = 12.0
 SAME, SIDE_BY_SIDE, SCATTERED = 0.3, 0.6, 9.0
-HORIZONTAL = 6.0
+MOST_LOOPS = 64
+HORIZONTAL = 4.0
 
 
 @dataclass
@@ -52,16 +54,25 @@ class Access:
 
 
 class DraftCost:
-    """The cost of one draft as a function of the strides of its blocks."""
+    """The cost of one draft as a function of the strides of its blocks.
+
+    Attributes:
+        views: the strides of copies that it reads instead of the blocks themselves, by block.
+        stored: the blocks that it stores to.
+    """
 
     def __init__(self, draft: Draft, blocks: list[Block]) -> None:
+        self.draft = draft
         self.blocks = blocks
+        self.views: dict[int, list[int]] = {}
+        self.stored = {target.block for target in draft.targets()}
         self.extents = draft.loops.extents
         self.operations = 0.0
         self.rows: list[Access] = []
         self.terms: list[tuple[tuple[int, ...], float, list[Access]]] = []
         inside: dict[int, list[Access]] = {}
         work: dict[int, float] = {}
+        fused = {id(terms.body) for terms in draft.reductions() if _is_product(terms.body)}
         for tree, around in draft.trees():
             if isinstance(tree, Terms):
                 inside.setdefault(id(tree), [])
@@ -69,6 +80,8 @@ class DraftCost:
             elif isinstance(tree, Leaf):
                 (self.rows if around is None else inside.setdefault(id(around), [])).append(_access(tree, store=False))
             cycles = _cycles(tree.rule) if isinstance(tree, Node) else 0.5 * isinstance(tree, Plus)
+            if id(tree) in fused:
+                continue
             if around is None:
                 self.operations += cycles
             else:
@@ -80,7 +93,7 @@ class DraftCost:
     def __call__(self) -> float:
         """Return the cycles in the present layout."""
         for access in [*self.rows, *(each for _, _, inside in self.terms for each in inside)]:
-            access.strides = _strides(access.leaf, self.blocks)
+            access.strides = self._strides(access.leaf)
         steps = prod(self.extents)
         best = steps * (self.operations + sum(each.cost(None) for each in self.rows) + self._reduced(None))
         if self.terms:
@@ -88,6 +101,14 @@ class DraftCost:
         for axis in range(len(self.extents)):
             best = min(best, self._along(axis, steps))
         return best
+
+    def _strides(self, leaf: Leaf) -> list[int]:
+        """Return a leaf's strides over the loops, those of a copy if the draft reads one."""
+        if leaf.block is None or not leaf.digits:
+            return [0] * MOST_LOOPS
+        strides = self.views.get(leaf.block) or self.blocks[leaf.block].strides
+        columns = zip(*[digit.strides for digit in leaf.digits])
+        return [sum(a * b for a, b in zip(column, strides)) for column in columns]
 
     def _along(self, axis: int, steps: int) -> float:
         """Return the cycles where an axis of the rows is vectorised."""
@@ -110,7 +131,7 @@ class DraftCost:
     def _reduced(self, axis: int | None) -> float:
         """Return the cycles of the reductions of one step, their terms one after another."""
         return sum(
-            prod(terms) * (work + sum(each.cost(axis) / each.share(self.extents, axis) for each in inside))
+            prod(terms) * _overlapped(work, sum(each.cost(axis) / each.share(self.extents, axis) for each in inside))
             for terms, work, inside in self.terms
         )
 
@@ -122,22 +143,24 @@ class DraftCost:
             for axis, length in enumerate(terms):
                 place = len(self.extents) + axis
                 loads = sum(each.cost(place) / each.share(self.extents, None) for each in inside)
-                options.append(prod(terms) / length * -(-length // LANES) * (work + loads))
+                options.append(prod(terms) / length * -(-length // LANES) * _overlapped(work, loads))
             total += min(options) + HORIZONTAL
         return total
+
+
+def _overlapped(work: float, loads: float) -> float:
+    """Return the cycles of operations and loads that run side by side."""
+    return max(work, loads) + 0.25 * min(work, loads)
+
+
+def _is_product(tree: Tree) -> bool:
+    """Return whether a term is a product, which is added in the same instruction."""
+    return isinstance(tree, Node) and tree.rule.slope is None and tree.rule.code == multiply.code
 
 
 def _access(leaf: Leaf, *, store: bool) -> Access:
     tabled = frozenset(axis for digit in leaf.digits for axis in digit.axes)
     return Access(leaf, store, [], tabled)
-
-
-def _strides(leaf: Leaf, blocks: list[Block]) -> list[int]:
-    if leaf.block is None or not leaf.digits:
-        return [0] * 32
-    strides = blocks[leaf.block].strides
-    columns = zip(*[digit.strides for digit in leaf.digits])
-    return [sum(a * b for a, b in zip(column, strides)) for column in columns]
 
 
 def _cycles(rule: Rule) -> float:

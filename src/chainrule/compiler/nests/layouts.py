@@ -1,80 +1,134 @@
-"""Layouts: in which order the digits of each block's numbers lie in memory, found by coordinate descent."""
+"""Layouts: in which order the digits of each block's numbers lie in memory, and which blocks are copied into another.
+
+Coordinate descent: one block at a time takes the order, or the order and the copy, for which all its users together are
+cheapest; from two starts, since a chain of blocks may only gain when all of them turn.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from chainrule.compiler.nests.costs import DraftCost
+import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from chainrule.compiler.nests.blocks import Block
+from chainrule.compiler.nests.costs import LANES, DraftCost
+from chainrule.compiler.nests.drafts import Draft, Leaf, Result
+from chainrule.compiler.nests.fitting import Fit
+from chainrule.compiler.nests.nest import Region
 
-    from chainrule.compiler.nests.blocks import Block
-    from chainrule.compiler.nests.drafts import Draft
-
-LANES = 8
 SWEEPS = 3
+# A change must be worth this much.
+BETTER = 0.998
+# Cycles of a copy into another order: of each number, and of the nest itself.
+COPY_NUMBER, COPY_NEST = 0.8, 30.0
 
 Order = tuple[int, ...]
 
 
-def choose_layouts(drafts: list[Draft], blocks: list[Block]) -> None:
-    """Give every block strides for which the nests are cheap, as far as changes of single blocks lead there."""
+@dataclass
+class Choice:
+    """What the descent found: the strides of each block, and copies as (block, strides, users that read it)."""
+
+    cost: float
+    strides: list[list[int]]
+    copies: list[tuple[int, list[int], list[DraftCost]]] = field(default_factory=list)
+
+
+def choose_layouts(drafts: list[Draft], blocks: list[Block]) -> list[Draft]:
+    """Give every block its strides; return the drafts with those that copy blocks."""
     costs = [DraftCost(draft, blocks) for draft in drafts]
-    concerned: list[list[DraftCost]] = [[] for _ in blocks]
+    users: list[list[DraftCost]] = [[] for _ in blocks]
     for draft, cost in zip(drafts, costs):
         for number in {leaf.block for leaf in [*(leaf for leaf, _ in draft.leaves()), *draft.targets()]}:
             if number is not None:
-                concerned[number].append(cost)
-    best: tuple[float, list[list[int]]] | None = None
-    for start in (_natural, _first_inside):
-        for block in blocks:
-            block.strides = strides_of(block, _natural(block) if block.fixed else start(block))
-        found = _descend(blocks, concerned, costs)
-        if best is None or found < 0.999 * best[0]:
-            best = found, [block.strides for block in blocks]
-    assert best is not None
-    for block, strides in zip(blocks, best[1]):
+                users[number].append(cost)
+    best = min((_descend(blocks, users, costs, turned=turned) for turned in (False, True)), key=lambda found: found.cost)
+    for block, strides in zip(blocks, best.strides):
         block.strides = strides
+    return _with_copies(drafts, blocks, best)
 
 
-def _descend(blocks: list[Block], concerned: list[list[DraftCost]], costs: list[DraftCost]) -> float:
-    """Improve one block at a time until nothing changes; return the cost."""
+def _descend(blocks: list[Block], users: list[list[DraftCost]], costs: list[DraftCost], *, turned: bool) -> Choice:
+    """Improve one block at a time until nothing changes."""
+    for cost in costs:
+        cost.views.clear()
+    for block in blocks:
+        order = tuple(range(len(block.loops.extents)))
+        block.strides = strides_of(block, order[1:] + order[:1] if turned and not block.fixed else order)
     now = {id(cost): cost() for cost in costs}
+    copies: dict[int, tuple[list[int], list[DraftCost]]] = {}
     for _ in range(SWEEPS):
         changed = False
-        for block, users in zip(blocks, concerned):
-            if block.fixed or len(block.loops.extents) < 2 or not users:
+        for number, block in enumerate(blocks):
+            if len(block.loops.extents) < 2 or not users[number]:
                 continue
-            kept = block.strides
-            least = 0.999 * sum(now[id(cost)] for cost in users)
-            for order in _orders(block):
-                block.strides = strides_of(block, order)
-                if block.strides == kept:
-                    continue
-                tried = [cost() for cost in users]
-                if sum(tried) < least:
-                    kept, least, changed = block.strides, 0.999 * sum(tried), True
-                    now.update({id(cost): each for cost, each in zip(users, tried)})
-            block.strides = kept
+            changed |= _improve(number, block, users[number], now, copies)
         if not changed:
             break
-    return sum(now.values())
+    copied = sum(_copy_cost(blocks[number]) for number in copies)
+    found = [(number, strides, readers) for number, (strides, readers) in copies.items()]
+    return Choice(sum(now.values()) + copied, [block.strides for block in blocks], found)
 
 
-def _natural(block: Block) -> Order:
-    return tuple(range(len(block.loops.extents)))
+def _improve(
+    number: int,
+    block: Block,
+    users: list[DraftCost],
+    now: dict[int, float],
+    copies: dict[int, tuple[list[int], list[DraftCost]]],
+) -> bool:
+    """Choose a block's strides, and those of a copy, anew; return whether that changed anything."""
+    before = sum(now[id(user)] for user in users) + (_copy_cost(block) if number in copies else 0.0)
+    options: list[list[int]] = []
+    for order in _orders(block):
+        strides = strides_of(block, order)
+        if strides not in options:
+            options.append(strides)
+    table: list[list[float]] = []
+    for user in users:
+        kept = user.views.get(number)
+        row = []
+        for user.views[number] in options:
+            row.append(user())
+        table.append(row)
+        user.views.pop(number)
+        if kept is not None:
+            user.views[number] = kept
+    bound = [number in user.stored for user in users]
+    best: tuple[float, int, int] | None = None
+    for main in range(len(options)):
+        if block.fixed and options[main] != block.strides:
+            continue
+        for other in range(len(options)):
+            cost = _copy_cost(block) if other != main else 0.0
+            cost += sum(row[main] if held else min(row[main], row[other]) for row, held in zip(table, bound))
+            if best is None or cost < best[0]:
+                best = cost, main, other
+    assert best is not None
+    if best[0] >= BETTER * before:
+        return False
+    _, main, other = best
+    block.strides = options[main]
+    copies.pop(number, None)
+    for user, row, held in zip(users, table, bound):
+        user.views.pop(number, None)
+        reads_copy = not held and row[other] < row[main]
+        now[id(user)] = row[other] if reads_copy else row[main]
+        if reads_copy:
+            user.views[number] = options[other]
+            copies.setdefault(number, (options[other], []))[1].append(user)
+    return True
 
 
-def _first_inside(block: Block) -> Order:
-    return tuple(range(1, len(block.loops.extents))) + (0,)[: len(block.loops.extents)]
+def _copy_cost(block: Block) -> float:
+    return COPY_NEST + COPY_NUMBER * block.size
 
 
-def _orders(block: Block) -> Iterable[Order]:
+def _orders(block: Block) -> list[Order]:
     """Return orders of the digits, outermost first: each of them innermost once."""
     digits = range(len(block.loops.extents))
-    for last in reversed(digits):
-        yield (*(digit for digit in digits if digit != last), last)
+    return [(*(digit for digit in digits if digit != last), last) for last in reversed(digits)]
 
 
 def strides_of(block: Block, order: Order) -> list[int]:
@@ -90,3 +144,22 @@ def strides_of(block: Block, order: Order) -> list[int]:
     return strides
 
 
+def _with_copies(drafts: list[Draft], blocks: list[Block], choice: Choice) -> list[Draft]:
+    """Add the drafts that copy blocks, each right before its first reader."""
+    before: dict[int, list[Draft]] = {}
+    for number, strides, readers in choice.copies:
+        copy = len(blocks)
+        block = blocks[number]
+        blocks.append(Block(Region.ARENA, block.size, block.loops, strides=strides))
+        loops = range(len(block.loops.extents))
+        digits = [Fit(0, tuple(int(axis == digit) for axis in loops)) for digit in loops]
+        column = np.arange(block.size)
+        result = Result(-1, Leaf(number, column, digits=digits), [Leaf(copy, column, digits=digits)])
+        chosen = {id(reader.draft) for reader in readers}
+        first = next(draft for draft in drafts if id(draft) in chosen)
+        before.setdefault(id(first), []).append(Draft(block.size, [result], block.loops))
+        for reader in readers:
+            for leaf, _ in reader.draft.leaves():
+                if leaf.block == number:
+                    leaf.block = copy
+    return [each for draft in drafts for each in (*before.get(id(draft), []), draft)]
