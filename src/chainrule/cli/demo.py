@@ -15,6 +15,7 @@ from chainrule.cli.output import note, silent, table, tell, write_json
 if TYPE_CHECKING:
     from chainrule.nn import MLP
     from chainrule.training import History
+    from chainrule.training.batches import Mode
     from chainrule.training.inputs import Floats
 
 SUMMARY = "watch two networks learn: penguins, and the moons of micrograd's demo"
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=options.place, default=Path("chainrule-demo"), metavar="DIR", help="default: chainrule-demo"
     )
+    options.add_compiling(parser)
     options.add_reporting(parser)
 
 
@@ -75,7 +77,9 @@ def _penguins(args: argparse.Namespace) -> dict[str, Any]:
         tell("\n1  Penguins", style="bold")
         tell("344 birds of three species, measured in Antarctica from 2007 to 2009, some with gaps in their")
         tell("records. From island, bill, flipper, mass, sex and year: which species is it?\n")
-    result = train_table(read_table(penguins_path()), Settings("species"), args.out / "penguins", args.quiet)
+    result = train_table(
+        read_table(penguins_path()), Settings("species", compile=args.compile), args.out / "penguins", args.quiet
+    )
     if not args.json:
         if not args.quiet:
             tell()
@@ -96,7 +100,7 @@ def _moons(args: argparse.Namespace) -> dict[str, Any]:
         tell("\n2  Moons", style="bold")
         tell("100 points on two half circles, as in micrograd's demo: the same data, the same first weights,")
         tell("a network 2-16-16-1 of 337 parameters, hinge loss and a pull of the weights to 0, 100 steps.\n")
-    model, history = train_moons(X, y, visible=not args.quiet)
+    model, history = train_moons(X, y, visible=not args.quiet, compile=args.compile)
     makers = {
         artefacts.MODEL: model.save,
         artefacts.LOSS: artefacts.loss_picture(history),
@@ -115,13 +119,19 @@ def _moons(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def train_moons(X: Any, y: Any, visible: bool = False) -> tuple[MLP, History]:
+def train_moons(
+    X: Any,
+    y: Any,
+    visible: bool = False,
+    compile: Mode = "auto",  # noqa: A002 - as in fit
+) -> tuple[MLP, History]:
     """Train as micrograd's demo does: hinge + 1e-4·Σp², all points at once, step k at the rate 1 − 0.9·k/100.
 
     Args:
         X: points, shape (n, 2).
         y: their classes −1 and +1.
         visible: whether to show progress on stderr.
+        compile: as in `chainrule.training.fit`.
 
     Raises:
         KeyboardInterrupt: Ctrl-C.
@@ -155,6 +165,7 @@ def train_moons(X: Any, y: Any, visible: bool = False) -> tuple[MLP, History]:
         callbacks=[lower_the_rate],
         verbose=int(visible),
         shuffle=False,
+        compile=compile,
     )
     if history.interrupted:
         raise KeyboardInterrupt

@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--patience", type=options.whole(1), default=20, help="epochs without progress before stopping (default: 20)"
     )
+    options.add_compiling(parser)
     options.add_reading(parser)
     options.add_reporting(parser)
 
@@ -61,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
         batch_size=args.batch_size,
         patience=args.patience,
         drop=args.drop,
+        compile=args.compile,
     )
     rows = options.read_rows(args)
     result = train_table(rows, settings, out, args.quiet)

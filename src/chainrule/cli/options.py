@@ -102,3 +102,15 @@ def add_reporting(parser: argparse.ArgumentParser) -> None:
     """Add the options of every command that reports."""
     parser.add_argument("--json", action="store_true", help="print JSON to stdout")
     parser.add_argument("-q", "--quiet", action="store_true", help="no notes and no progress on stderr")
+
+
+def add_compiling(parser: argparse.ArgumentParser) -> None:
+    """Add the option of every command that trains; `args.compile` is what `fit` takes."""
+    parser.add_argument(
+        "--no-compile",
+        dest="compile",
+        action="store_const",
+        const=False,
+        default=False,
+        help="train with eager code only (default: compile where it pays)",
+    )

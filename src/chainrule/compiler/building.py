@@ -26,11 +26,22 @@ class _NoCodeError(Exception):
 
 @dataclass
 class Built:
-    """An executor and how it was made; `source` is its code where it has one."""
+    """An executor and how it was made.
+
+    Attributes:
+        executor: of the engine, a Native or a Tape.
+        name: 'native' or 'tape'.
+        note: why it is no machine code, although that was wanted; or where the code came from.
+        hint: whether the note is about this computer, and not about the program.
+        source: its code where it has one.
+        sizes: what the passes found, see `Specialisation`.
+        passes: how long each took.
+    """
 
     executor: Any
     name: str = "tape"
     note: str = ""
+    hint: bool = False
     source: str = ""
     sizes: dict[str, int] = field(default_factory=dict)
     passes: list[Pass] = field(default_factory=list)
@@ -78,11 +89,12 @@ def _native(program: Program, built: Built) -> None:
 
     missing = available()
     if missing is not None:
-        raise _NoCodeError(missing)
+        built.hint = True
+        raise _NoCodeError(f"runs on the tape interpreter, not as machine code: {missing}")
     classes = built.timed("raise", lambda: raise_program(program))
     joint = classes if isinstance(classes, Irregular) else built.timed("differentiate", lambda: differentiate(classes))
     if isinstance(joint, Irregular):
-        raise _NoCodeError(joint.reason)
+        raise _NoCodeError(f"stays on the tape interpreter: {joint.reason}")
     built.sizes["scalars with gradients"] = sum(each.size for each in joint.classes)
     built.sizes["classes"] = len(joint.classes)
     nests = built.timed("loops", lambda: build_nests(joint))
@@ -90,7 +102,7 @@ def _native(program: Program, built: Built) -> None:
     try:
         code = built.timed("machine code", lambda: compile_nests(nests))
     except ChainruleError as reason:  # too large, or a row that only Python knows
-        raise _NoCodeError(str(reason)) from reason
+        raise _NoCodeError(f"stays on the tape interpreter: {Exception.__str__(reason)}") from reason
     built.name, built.source = "native", code.source
     built.note = "the machine code was found on the disk" if code.cached else ""
     built.executor = Native(
@@ -100,7 +112,7 @@ def _native(program: Program, built: Built) -> None:
         constants=nests.constants,
         value_order=nests.value_order,
         values=nests.values,
-        outputs=nests.outputs,
+        program=program,
         tables=nests.tables,
         keep=code,
     )

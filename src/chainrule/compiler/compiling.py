@@ -7,7 +7,7 @@ from typing import Any
 
 from chainrule.compiler.function import CompiledFunction, Options
 from chainrule.compiler.stepping import CompiledStep
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, MissingLibraryError
 
 EXECUTORS = ("auto", "native", "tape")
 
@@ -42,6 +42,7 @@ def compile(  # noqa: A001 - people call it cr.compile
 
     Raises:
         ArgumentError: `fn` cannot be called, or one of the others is not of the kind described.
+        MissingLibraryError: executor='native' where no machine code can be made.
     """
     if fn is None:
         return lambda given: compile(
@@ -60,6 +61,8 @@ def compile(  # noqa: A001 - people call it cr.compile
         raise ArgumentError(f"executor={executor!r} is not known: choose one of {', '.join(EXECUTORS)}")
     if strict and executor == "native":
         raise ArgumentError("strict=True keeps to the order of operations, machine code does not: leave executor out")
+    if executor == "native":
+        _require_native()
     options = Options(
         executor="tape" if strict else executor,
         max_traces=_whole("max_traces", max_traces, 0),
@@ -72,6 +75,14 @@ def compile(  # noqa: A001 - people call it cr.compile
             f"optimizer={optimizer!r:.60} cannot be used: pass an object such as optim.SGD(parameters, lr=0.1)"
         )
     return CompiledStep(fn, optimizer, options)
+
+
+def _require_native() -> None:
+    from chainrule.compiler.native import available
+
+    missing = available()
+    if missing is not None:
+        raise MissingLibraryError(f"executor='native' cannot be had: {missing}; or leave executor at 'auto'")
 
 
 def _whole(name: str, number: Any, least: int) -> int:

@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 from chainrule.compiler.building import Built, build
 from chainrule.compiler.comparing import difference
 from chainrule.compiler.report import Pass, Report, Specialisation
-from chainrule.compiler.sentences import not_traced, place_of, too_many_traces, warn
+from chainrule.compiler.sentences import hint, not_traced, place_of, too_many_traces, warn
 from chainrule.compiler.tracing import trace
 from chainrule.engine import MISS, Entries, Entry, tracing
 from chainrule.errors import ArgumentError, NotTraceable, StaleTraceError
@@ -250,8 +250,9 @@ class CompiledFunction(Entries):
         built = build(traced.program, self.options.executor, self.options.expected_calls)
         built.passes.insert(0, Pass("trace", seconds))
         self.notes += traced.notes
-        entry = Entry(built.executor, traced.program, traced.pattern, traced.template, traced.live, traced.guards)
-        return Specialised(entry, traced, built)
+        if built.hint and self.options.say is warn:
+            hint(built.note)
+        return Specialised(Entry(built.executor, traced), traced, built)
 
     def _keep(self, structure: Structure, made: Specialised) -> None:
         """Add a trace to those that are tried, and make room for its structure."""

@@ -25,6 +25,12 @@ def warn(sentence: str) -> None:
     warnings.warn(sentence, CompileWarning, stacklevel=level)
 
 
+@functools.cache
+def hint(sentence: str) -> None:
+    """Say what this computer lacks, once in a process: it is the same for every function."""
+    warn(f"compiled code {sentence}")
+
+
 def name_of(fn: Callable[..., Any]) -> str:
     """Return a function's name; an object that is called has that of its class."""
     while isinstance(fn, functools.partial):

@@ -18,6 +18,7 @@ from chainrule.errors import ArgumentError, DataError
 from chainrule.nn import MLP
 from chainrule.optim import AdamW
 from chainrule.training.baselines import least_squares, linear, logistic
+from chainrule.training.batches import Mode
 from chainrule.training.callbacks import EarlyStopping
 from chainrule.training.fitting import fit
 from chainrule.training.history import History
@@ -31,7 +32,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Settings:
-    """What a person may choose; `task` None decides from the target's cells.
+    """What a person may choose; `task` None decides from the target's cells, `compile` is as in `fit`.
 
     The defaults did best, over four seeds each, on seven small tables (iris, wine, breast cancer, diabetes,
     penguins by species, sex and mass): this decay, 1 % of a weight per update, brings the network from
@@ -48,6 +49,7 @@ class Settings:
     batch_size: int = 32
     patience: int = 20
     drop: tuple[str, ...] = ()
+    compile: Mode = "auto"
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,7 @@ def _train(
             verbose=int(visible),
             seed=settings.seed,
             unit=answers.target.scale,
+            compile=settings.compile,
         )
     if history.interrupted:
         raise KeyboardInterrupt

@@ -1,0 +1,264 @@
+"""step = cr.compile(loss, optimizer=…): the loop of zero_grad, backward and step, number for number."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import Value, engine, optim
+from chainrule.compiler.sentences import CompileWarning
+from chainrule.errors import ArgumentError, StaleTraceError
+from chainrule.nn import MLP
+
+pytestmark = pytest.mark.skipif(not engine.compiled, reason="compiling needs the compiled engine")
+
+ROWS = [[0.5, -1.0], [1.5, 0.25], [-0.75, 2.0]]
+TARGETS = [1.0, -1.0, 0.5]
+
+OPTIMIZERS: dict[str, Callable[[list[Value]], optim.Optimizer]] = {
+    "sgd": lambda p: optim.SGD(p, lr=0.1),
+    "momentum": lambda p: optim.SGD(p, lr=0.1, momentum=0.9),
+    "decay": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01),
+    "adam": lambda p: optim.Adam(p, lr=0.1),
+    "adamw": lambda p: optim.AdamW(p, lr=0.1, weight_decay=0.1),
+}
+
+
+@pytest.fixture(params=["native", "tape"])
+def executor(request: pytest.FixtureRequest) -> str:
+    """Each executor in turn."""
+    if request.param == "native":
+        pytest.importorskip("llvmlite")
+    name: str = request.param
+    return name
+
+
+class Training:
+    """A model, its optimizer and its loss; the same numbers each time."""
+
+    def __init__(self, optimizer: str = "sgd") -> None:
+        state = random.getstate()
+        random.seed(3)
+        self.model = MLP(2, [4, 1], activation="tanh")
+        random.setstate(state)
+        self.unused = Value(0.5)
+        self.parameters = [*self.model.parameters(), self.unused]
+        self.optimizer = OPTIMIZERS[optimizer](self.parameters)
+
+    def loss(self, X: Any, y: Any) -> Value:
+        return cr.losses.mse([self.model(row) for row in X], y)
+
+    def step(self, X: Any = ROWS, y: Any = TARGETS) -> float:
+        """A step as anybody writes it."""
+        loss = self.loss(X, y)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss.data
+
+    def numbers(self) -> list[float]:
+        """Everything that a step changes."""
+        state = [self.optimizer.state[name] for name in sorted(self.optimizer.state)]
+        return [x for p in self.parameters for x in (p.data, p.grad)] + [float(x) for array in state for x in array]
+
+
+def same(a: Training, b: Training) -> None:
+    np.testing.assert_allclose(a.numbers(), b.numbers(), rtol=1e-10, atol=1e-12)
+    assert a.optimizer.steps == b.optimizer.steps
+    assert a.optimizer.state_dict().keys() == b.optimizer.state_dict().keys()
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_steps_are_those_of_the_loop(name: str, executor: str) -> None:
+    ours, theirs = Training(name), Training(name)
+    step = cr.compile(ours.loss, optimizer=ours.optimizer, executor=executor)
+    for _ in range(4):
+        assert step(ROWS, TARGETS) == pytest.approx(theirs.step(), rel=1e-12)
+        same(ours, theirs)
+    last = [theirs.step() for _ in range(10)][-1]
+    assert step.run(10, ROWS, TARGETS) == pytest.approx(last, rel=1e-10)
+    same(ours, theirs)
+    report = step.report()
+    assert (report.eager_calls, report.traces) == (0, 1)
+
+
+def test_strict_has_the_bits_of_the_loop() -> None:
+    ours, theirs = Training("adam"), Training("adam")
+    step = cr.compile(ours.loss, optimizer=ours.optimizer, strict=True)
+    for _ in range(3):
+        assert step(ROWS, TARGETS) == theirs.step()
+    assert ours.numbers() == theirs.numbers()
+
+
+def test_hyperparameters_count_from_the_next_call(executor: str) -> None:
+    ours, theirs = Training("momentum"), Training("momentum")
+    step = cr.compile(ours.loss, optimizer=ours.optimizer, executor=executor)
+    for rate, momentum in [(0.1, 0.9), (0.05, 0.9), (0.05, 0.0), (0.05, 0.5)]:
+        for each in (ours, theirs):
+            each.optimizer.lr = rate
+            each.optimizer.momentum = momentum  # type: ignore[attr-defined]
+        for _ in range(2):
+            assert step(ROWS, TARGETS) == pytest.approx(theirs.step(), rel=1e-10)
+        same(ours, theirs)
+
+
+def test_compiled_and_eager_steps_mix(executor: str) -> None:
+    ours, theirs = Training("adam"), Training("adam")
+    step = cr.compile(ours.loss, optimizer=ours.optimizer, executor=executor)
+    step(ROWS, TARGETS)
+    ours.step()
+    step.run(2, ROWS, TARGETS)
+    saved = ours.optimizer.state_dict()
+    step(ROWS, TARGETS)
+    for _ in range(5):
+        theirs.step()
+    same(ours, theirs)
+    assert saved["steps"] == 4
+    assert saved["state"]["m"] != ours.optimizer.state_dict()["state"]["m"]
+
+
+def test_a_loaded_state_counts(executor: str) -> None:
+    ours, theirs = Training("adam"), Training("adam")
+    for _ in range(3):
+        theirs.step()
+    step = cr.compile(ours.loss, optimizer=ours.optimizer, executor=executor)
+    step(ROWS, TARGETS)
+    ours.optimizer.load_state_dict(theirs.optimizer.state_dict())
+    for mine, his in zip(ours.parameters, theirs.parameters, strict=True):
+        mine.data = his.data
+    step(ROWS, TARGETS)
+    theirs.step()
+    same(ours, theirs)
+
+
+def test_other_batches_and_other_lengths() -> None:
+    ours, theirs = Training("adam"), Training("adam")
+    step = cr.compile(ours.loss, optimizer=ours.optimizer)
+    for rows in (3, 2, 3, 1, 2):
+        X, y = [[-x for x in row] for row in ROWS[:rows]], TARGETS[:rows]
+        assert step(X, y) == pytest.approx(theirs.step(X, y), rel=1e-10)
+    same(ours, theirs)
+    assert step.report().traces == 3
+
+
+def test_a_guard_that_fails_within_a_run_goes_on_another_way() -> None:
+    def loss_of(p: Value) -> Callable[[], Value]:
+        return lambda: p * p if p > 1.0 else 3.0 * p
+
+    ours, theirs = Value(3.0), Value(3.0)
+    optimizers = [optim.SGD([p], lr=0.1) for p in (ours, theirs)]
+    step = cr.compile(loss_of(ours), optimizer=optimizers[0])
+    for _ in range(12):
+        loss = loss_of(theirs)()
+        optimizers[1].zero_grad()
+        loss.backward()
+        optimizers[1].step()
+    assert step.run(12) == pytest.approx(loss.data)
+    assert (ours.data, ours.grad, optimizers[0].steps) == (pytest.approx(theirs.data), theirs.grad, 12)
+    assert step.report().traces == 2
+
+
+class Halving(optim.Optimizer):
+    """An optimizer whose step is its own."""
+
+    lr = optim.Hyperparameter(0.0)
+    hyperparameters = ("lr",)
+
+    def __init__(self, parameters: list[Value]) -> None:
+        super().__init__(parameters)
+        self.lr = 0.5
+
+    def step(self) -> None:
+        for p in self.parameters:
+            p.data -= self.lr * p.grad / 2.0
+        self.steps += 1
+
+
+def test_an_unknown_optimizer_takes_its_own_step() -> None:
+    p = Value(4.0)
+    step = cr.compile(lambda: p * p, optimizer=Halving([p]))
+    assert [step(), step.run(2)] == [16.0, 1.0]
+    assert (p.data, step.report().eager_calls) == (0.5, 0)
+
+
+class Cooling(optim.SGD):
+    """An optimizer whose rule is known and whose rate falls with every step."""
+
+    def update(self) -> optim.Update:
+        return optim.Update(optim.sgd, (), {"lr": self.lr / (1.0 + self.steps)})
+
+
+def test_a_rate_that_changes_with_the_steps() -> None:
+    p, q = Value(4.0), Value(4.0)
+    step = cr.compile(lambda: p * p, optimizer=Cooling([p], lr=0.25))
+    other = Cooling([q], lr=0.25)
+    for _ in range(5):
+        other.zero_grad()
+        (q * q).backward()
+        other.step()
+    step.run(3)
+    step()
+    step()
+    assert p.data == pytest.approx(q.data, rel=1e-12)
+
+
+def test_a_loss_that_cannot_be_traced_trains_eagerly() -> None:
+    ours, theirs = Training("adam"), Training("adam")
+
+    def loss(X: Any, y: Any) -> Value:
+        return ours.loss(X, y) + 0.0 * ours.unused.grad
+
+    step = cr.compile(loss, optimizer=ours.optimizer)
+    with pytest.warns(CompileWarning, match="loss"):
+        step.run(3, ROWS, TARGETS)
+    for _ in range(3):
+        theirs.step()
+    same(ours, theirs)
+    assert step.report().eager_calls == 3
+
+
+@pytest.mark.parametrize("returned", [lambda x: [x], lambda x: (x, x)])
+def test_a_loss_is_one_value(returned: Any) -> None:
+    p = Value(1.0)
+    step = cr.compile(lambda: returned(p * p), optimizer=optim.SGD([p]))
+    with pytest.raises(ArgumentError, match="a step needs the loss alone: return one Value"):
+        step()
+    assert (p.data, p.grad) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("n", [0, -1, True])
+def test_run_takes_a_number_of_steps(n: Any) -> None:
+    p = Value(1.0)
+    step = cr.compile(lambda: p * p, optimizer=optim.SGD([p]))
+    with pytest.raises(ArgumentError, match="give a number of steps from 1 on"):
+        step.run(n)
+
+
+class Settings:
+    factor = 1.0
+
+
+def test_check_every_looks_before_the_update() -> None:
+    settings, p = Settings(), Value(3.0)
+    step = cr.compile(lambda: p * p * settings.factor, optimizer=optim.SGD([p], lr=0.1), check_every=2)
+    step()
+    step()
+    settings.factor = 2.0
+    step()
+    with pytest.raises(StaleTraceError):
+        step()
+
+
+def test_program_report_and_repr() -> None:
+    training = Training()
+    step = cr.compile(training.loss, optimizer=training.optimizer)
+    step(ROWS, TARGETS)
+    assert step.program()
+    assert step.source()
+    assert "Training.loss" in repr(step)
+    assert "SGD(18 parameters" in repr(step)
