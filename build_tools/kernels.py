@@ -42,6 +42,8 @@ cdef extern from "Python.h":
     void PyMem_Free(void *)
     PyObject *item_at "PyList_GET_ITEM" (object, Py_ssize_t)
     PyTypeObject *_type_of "Py_TYPE" (PyObject *)
+    Py_ssize_t references_to "Py_REFCNT" (PyObject *)
+    unsigned long PyThread_get_thread_ident()
 
 cdef extern from *:
     '''

@@ -106,3 +106,32 @@ class StaleTraceError(ChainruleError, RuntimeError):
     """A compiled function no longer computes what it was traced to compute: something that it reads has changed."""
 
     code = "CR013"
+
+
+class NotTraceable(ChainruleError, RuntimeError):
+    """A function does something that compiled code cannot do for it.
+
+    Attributes:
+        reason: what it does.
+        remedy: what to write instead.
+        where, line: the place and the text of the line, '' where unknown.
+        temporary: only this call is concerned, so nothing needs to be said or remembered.
+        depends_on_data: with other numbers it may be traceable.
+    """
+
+    code = "CR014"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str = "",
+        remedy: str = "",
+        where: str = "",
+        line: str = "",
+        temporary: bool = False,
+        depends_on_data: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.reason, self.remedy, self.where, self.line = reason, remedy, where, line
+        self.temporary, self.depends_on_data = temporary, depends_on_data

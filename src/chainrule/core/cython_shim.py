@@ -12,7 +12,7 @@ def _unchanged(item: Any) -> Any:
     return item
 
 
-cclass = cfunc = inline = final = _unchanged
+cclass = cfunc = inline = final = no_gc = _unchanged
 
 
 def exceptval(*_arguments: Any, **_keywords: Any) -> Any:

@@ -13,3 +13,6 @@ class Flag:
     INTEGER = 16  # the constant exponent was given as an integer
     TRACKED = 32  # known to Python's cycle collector
     NARY = 64  # the operands are in `_extra`
+    BORN = 128  # made in the trace that is under way
+    UNRECORDED = 256  # … and made under no_grad, so that no gradient flows through it
+    LISTED = 512  # while a trace is exported: a node from before the trace whose row is in `_waiting`

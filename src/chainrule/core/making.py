@@ -15,6 +15,7 @@ from chainrule.core.node import new_node
 from chainrule.core.numbers import number_of, number_or_none, to_float
 from chainrule.core.operands import Operands, keep, new_operands
 from chainrule.core.recording import recording
+from chainrule.core.tracing import Traced, node_of, not_while_tracing
 from chainrule.core.tracking import track
 from chainrule.core.value import Value
 from chainrule.core.walking import is_constant, set_op
@@ -111,6 +112,8 @@ def operator(code: cython.int, value: Value, other: object, reflected: cython.bi
         if reflected:
             return binary(code, cython.cast(Value, other), value)
         return binary(code, value, cython.cast(Value, other))
+    if not cython.compiled and isinstance(other, Traced):  # C sees through what it says of its class
+        return _operator_slowly(code, value, other, reflected)
     if isinstance(other, float):
         number = float(other)
     elif isinstance(other, int):
@@ -132,6 +135,8 @@ def operator(code: cython.int, value: Value, other: object, reflected: cython.bi
 def _operator_slowly(code: cython.int, value: Value, other: object, reflected: cython.bint) -> object:
     """Apply a binary operator to a Value and anything but a Value or a float."""
     node: Value
+    if isinstance(other, Traced):
+        return operator(code, value, node_of(cython.cast(Traced, other)), reflected)
     if getattr(other, "ndim", 0):
         return _on_elements(code, value, other, reflected)
     number = number_or_none(other)
@@ -253,6 +258,7 @@ def _part(operand: Any, slope: float) -> tuple[Value | None, float]:
 @cython.cfunc
 def make_custom(node: Value, children: list) -> object:
     """Make a leaf the result of an op of the user's, whose slopes are 0 until `_backward` is assigned."""
+    not_while_tracing("it makes an op of its own, a Value with _children", "write it with chainrule's ops")
     inner: Operands
     place: cython.Py_ssize_t
     for place in range(len(children)):

@@ -20,6 +20,8 @@ from chainrule.core.node import new_node
 from chainrule.core.numbers import number_of, to_float
 from chainrule.core.operands import Operands, keep, new_operands
 from chainrule.core.recording import recording
+from chainrule.core.standins import of_numbers
+from chainrule.core.tracing import nodes_of, tracing_here, tracing_somewhere
 from chainrule.core.tracking import track
 from chainrule.core.value import Value
 from chainrule.errors import ArityError
@@ -37,6 +39,14 @@ def sum(values: Iterable[Any], start: Any = None) -> Any:
         NumberError: an element is neither a Value nor a real number.
     """
     terms: list = list(values) if start is None else [start, *values]
+    if tracing_somewhere() and tracing_here():
+        return of_numbers(_sum(nodes_of(terms)), terms)
+    return _sum(terms)
+
+
+@cython.cfunc
+def _sum(terms: list) -> object:
+    """Add Values and numbers."""
     count: cython.Py_ssize_t = len(terms)
     i: cython.Py_ssize_t
     found: cython.int = 0
@@ -73,6 +83,15 @@ def dot(left: Iterable[Any], right: Iterable[Any], start: Any = None) -> Any:
     """
     a: list = left if isinstance(left, list) else list(left)
     b: list = right if isinstance(right, list) else list(right)
+    if tracing_somewhere() and tracing_here():
+        first = None if start is None else nodes_of([start])[0]
+        return of_numbers(_dot(nodes_of(a), nodes_of(b), first), [start, *a, *b])
+    return _dot(a, b, start)
+
+
+@cython.cfunc
+def _dot(a: list, b: list, start: object) -> object:
+    """Multiply and add the elements of two lists of Values and numbers."""
     count: cython.Py_ssize_t = len(a)
     if count != len(b):
         raise ArityError(f"dot needs two sequences of the same length, but they have {count} and {len(b)}")
@@ -157,6 +176,14 @@ def logsumexp(values: Iterable[Any]) -> Any:
         NumberError: an element is neither a Value nor a real number.
     """
     terms: list = list(values)
+    if tracing_somewhere() and tracing_here():
+        return of_numbers(_logsumexp(nodes_of(terms)), terms)
+    return _logsumexp(terms)
+
+
+@cython.cfunc
+def _logsumexp(terms: list) -> object:
+    """Take the logarithm of the sum of exponentials of Values and numbers."""
     count: cython.Py_ssize_t = len(terms)
     i: cython.Py_ssize_t
     found: cython.int = 0

@@ -10,6 +10,8 @@ except ImportError:
 if cython.compiled:
     from chainrule.core.memory import take_node
 
+from chainrule.core.recording import record
+from chainrule.core.tracing import tracing_somewhere
 from chainrule.core.value import Value
 from chainrule.ops.dispatch import Code
 
@@ -41,4 +43,6 @@ def new_node(code: cython.int, data: cython.double) -> Value:
         blank(node)
     node._code = code
     node._data = data
+    if tracing_somewhere():
+        record(node)
     return node

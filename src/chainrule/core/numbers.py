@@ -10,6 +10,7 @@ except ImportError:
     from chainrule.core import cython_shim as cython
 
 from chainrule.core.flags import Flag
+from chainrule.core.tracing import not_while_tracing
 from chainrule.core.value import Value
 from chainrule.errors import NumberError
 from chainrule.ops.row import real_number
@@ -66,6 +67,7 @@ def _float_slowly(number: object, where: str) -> cython.double:
 @cython.inline
 def set_data(node: Value, number: cython.double) -> object:
     """Set `data`; a leaf whose gradient was used for it becomes stale."""
+    not_while_tracing("it assigns the data of a Value", "update parameters outside, or by cr.compile(…, optimizer=…)")
     if node._flags & Flag.RECEIVED and number != node._data:
         node._flags |= Flag.STALE
     node._data = number
@@ -75,6 +77,7 @@ def set_data(node: Value, number: cython.double) -> object:
 @cython.inline
 def set_grad(node: Value, number: cython.double) -> object:
     """Set `grad`; 0 is zero_grad()."""
+    not_while_tracing("it assigns the grad of a Value", "call zero_grad() outside")
     node._grad = number
     if number == 0.0:
         node._flags &= ~(Flag.RECEIVED | Flag.STALE)

@@ -10,6 +10,7 @@ except ImportError:
     from chainrule.core import cython_shim as cython
 
 from chainrule.core.numbers import set_data, set_grad
+from chainrule.core.tracing import not_while_tracing
 from chainrule.core.value import Value
 from chainrule.errors import ArityError, NumberError
 
@@ -56,6 +57,7 @@ def write_grad(parameters: list[Value], numbers: Any) -> None:
 def _read(parameters: list, gradients: cython.bint) -> object:
     import numpy as np
 
+    not_while_tracing("it reads many Values at once", "read them outside")
     _check(parameters, len(parameters))
     numbers = np.empty(len(parameters))
     view: cython.double[::1] = numbers

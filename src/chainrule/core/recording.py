@@ -1,4 +1,4 @@
-"""no_grad: whether ops of this thread record a graph."""
+"""no_grad: whether ops of this thread record a graph, and what becomes of a new node while it traces."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ try:
 except ImportError:
     from chainrule.core import cython_shim as cython
 
+from chainrule.core.flags import Flag
+from chainrule.core.tracing import add_to_trace, tracing_here
+from chainrule.core.value import Value
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -59,5 +62,14 @@ class no_grad(ContextDecorator):
 @cython.inline
 @cython.exceptval(check=False)
 def recording() -> cython.bint:
-    """Tell whether ops of this thread record a graph."""
-    return _open_no_grad == 0 or _thread.open_no_grad == 0
+    """Tell whether ops of this thread record a graph: a trace records one under no_grad too (see `taping`)."""
+    return _open_no_grad == 0 or _thread.open_no_grad == 0 or tracing_here()
+
+
+@cython.cfunc
+def record(node: Value) -> object:
+    """Make a new node part of the trace of this thread, if it traces; one made under no_grad lets no gradient through."""
+    if tracing_here() and not node._flags & Flag.BORN:
+        if _open_no_grad and _thread.open_no_grad:
+            node._flags |= Flag.UNRECORDED
+        add_to_trace(node)

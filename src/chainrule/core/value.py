@@ -64,9 +64,9 @@ class Value:
             blank(self)
         if self._code != Code.LEAF:
             raise GraphError("this Value has operands already, and others may be made from it; make a new Value")
-        self._data = to_float(data, "Value")
+        self._data = to_float(data, "Value") if not tracing_somewhere() else traced_number(self, data)
         if type(self) is not Value:
-            self._flags = Flag.TRACKED
+            self._flags |= Flag.TRACKED
         if _children != () and recording():
             make_custom(self, list(_children))
         if _op:
@@ -77,7 +77,7 @@ class Value:
     @property
     def data(self) -> float:
         """The number itself. Assigning it changes this node only; what was computed from it stays."""
-        return self._data
+        return seen(self, ".data of a Value")
 
     @data.setter
     def data(self, number: Any) -> None:
@@ -86,6 +86,7 @@ class Value:
     @property
     def grad(self) -> float:
         """∂root/∂self of the last backward(); a leaf's accumulates over calls until it is set to 0."""
+        not_while_tracing("it reads a gradient", "read it outside")
         return self._grad
 
     @grad.setter
@@ -132,12 +133,14 @@ class Value:
     def _backward(self, function: Callable[[], None]) -> None:
         if not callable(function):
             raise NumberError(f"_backward takes a function of no arguments, but was given {function!r:.60}")
+        not_while_tracing("it assigns a _backward", "write the op with chainrule's ops")
         if recording():
             own_attributes(self)["_backward"] = function
             self._flags |= Flag.CLOSURE
             track(self)
 
     def _give_shares(self) -> None:
+        not_while_tracing("it calls a _backward", "call backward() outside")
         operand: Value
         for operand, slope in zip(operands_of(self), local_derivatives(self), strict=True):
             if not operand._flags & Flag.CONSTANT:
@@ -152,6 +155,7 @@ class Value:
         Raises:
             GraphError: called, from inside a `_backward`, on a graph that is being differentiated.
         """
+        not_while_tracing("it calls backward()", "return the Value and call backward() outside")
         stale: cython.int = run_backward(self)
         if stale:
             warnings.warn(
@@ -164,7 +168,7 @@ class Value:
 
     def detach(self) -> Value:
         """Return a leaf with the same data and label, cut off from the graph."""
-        leaf = new_node(Code.LEAF, self._data)
+        leaf = unary(Code.DETACHED, self) if tracing_somewhere() and tracing_here() else new_node(Code.LEAF, self._data)
         if self.label:
             leaf.label = self.label
         return leaf
@@ -312,43 +316,45 @@ class Value:
     # A number among numbers: comparisons and conversions look at `data`; == and hash are identity.
 
     def __lt__(self, other: Any) -> Any:
-        number = number_or_none(other)
-        return NotImplemented if number is None else self._data < number
+        return compare(Code.LESS, self, other, False)
 
     def __le__(self, other: Any) -> Any:
-        number = number_or_none(other)
-        return NotImplemented if number is None else self._data <= number
+        return compare(Code.LESS_EQUAL, self, other, False)
 
     def __gt__(self, other: Any) -> Any:
-        number = number_or_none(other)
-        return NotImplemented if number is None else self._data > number
+        return compare(Code.LESS, self, other, True)
 
     def __ge__(self, other: Any) -> Any:
-        number = number_or_none(other)
-        return NotImplemented if number is None else self._data >= number
+        return compare(Code.LESS_EQUAL, self, other, True)
+
+    def __eq__(self, other: object) -> Any:
+        return same_object(self, other)
 
     def __hash__(self) -> int:
+        if tracing_somewhere():
+            identity_seen()
         return object.__hash__(self)
 
     def __bool__(self) -> bool:
-        return self._data != 0.0
+        return self._data != 0.0 if not tracing_somewhere() else seen_truth(self)
 
     def __float__(self) -> float:
-        return self._data
+        return seen(self, "float() of a Value")
 
     def __int__(self) -> int:
-        return int(self._data)
+        return int(seen(self, "int() of a Value"))
 
     def __trunc__(self) -> int:
-        return int(self._data)
+        return int(seen(self, "int() of a Value"))
 
     def __round__(self, ndigits: int | None = None) -> Any:
-        return round(self._data, ndigits)
+        return round(seen(self, "round() of a Value"), ndigits)
 
     def __format__(self, specification: str) -> str:
-        return format(self._data, specification) if specification else repr(self)
+        return format(seen(self, "the text of a Value"), specification) if specification else repr(self)
 
     def __repr__(self) -> str:
+        not_while_tracing("it shows a Value as text, with its gradient", "return the Value and print it outside")
         return f"Value(data={self._data}, grad={self._grad})"
 
     def _repr_html_(self) -> str:
@@ -385,7 +391,7 @@ if not cython.compiled:
 from chainrule.core.backward import StaleGradientWarning, run_backward  # noqa: E402
 from chainrule.core.making import apply, make_custom, operator, unary  # noqa: E402
 from chainrule.core.node import blank, new_node  # noqa: E402
-from chainrule.core.numbers import number_or_none, set_data, set_grad, to_float  # noqa: E402
+from chainrule.core.numbers import set_data, set_grad, to_float  # noqa: E402
 from chainrule.core.operands import (  # noqa: E402
     attributes_or_none,
     has_constant_exponent,
@@ -393,5 +399,13 @@ from chainrule.core.operands import (  # noqa: E402
     own_attributes,
 )
 from chainrule.core.recording import recording  # noqa: E402
+from chainrule.core.standins import compare, same_object, seen_truth, traced_number  # noqa: E402
+from chainrule.core.tracing import (  # noqa: E402
+    identity_seen,
+    not_while_tracing,
+    seen,
+    tracing_here,
+    tracing_somewhere,
+)
 from chainrule.core.tracking import track, track_attached  # noqa: E402
 from chainrule.core.walking import local_derivatives, set_op  # noqa: E402

@@ -18,6 +18,7 @@ from chainrule.core.operands import (
     own_attributes,
     slope_at,
 )
+from chainrule.core.tracing import not_while_tracing
 from chainrule.core.value import Value
 from chainrule.errors import NumberError
 from chainrule.ops.dispatch import Code
@@ -63,6 +64,7 @@ def topological_order(root: Any, constants: bool = True) -> list[Value]:
 
 def local_derivatives(node: Value) -> tuple[float, ...]:
     """Return ∂node/∂operand for each of `node._prev`, at the values of the forward pass; 0 for a constant."""
+    not_while_tracing("it reads local derivatives", "take them outside")
     slopes = []
     for place in range(operand_count(node)):
         operand = cython.cast(Value, operand_at(node, place, True))
@@ -75,6 +77,7 @@ def parts(node: Value) -> tuple[list[Value | float], list[float]]:
 
     Unlike `_prev`, the constant exponent of a power is among them.
     """
+    not_while_tracing("it takes a node apart", "do that outside")
     operands: list = []
     slopes: list = []
     shown: cython.Py_ssize_t = operand_count(node)

@@ -241,6 +241,68 @@ def minimum_db(a: Operand, b: Operand, y: Operand) -> Operand:
     return pick(b >= a, pick(b > a, 0.0, 0.5), 1.0)
 
 
+# Conditions and the end of gradients: what the compiler's traces need beside the ops that people call
+
+
+@op("<", arity=2, formula="1 if a < b else 0", slopes=("0", "0"), public=False)
+def less(a: Operand, b: Operand) -> Operand:
+    """1 where the first number is smaller, else 0; 0 if one is nan."""
+    return 1.0 if a < b else 0.0
+
+
+@less.derivative
+def less_da(a: Operand, b: Operand, y: Operand) -> Operand:
+    return 0.0
+
+
+@less.derivative
+def less_db(a: Operand, b: Operand, y: Operand) -> Operand:
+    return 0.0
+
+
+@op("<=", arity=2, formula="1 if a ≤ b else 0", slopes=("0", "0"), public=False)
+def less_equal(a: Operand, b: Operand) -> Operand:
+    """1 where the first number is smaller or the same, else 0; 0 if one is nan."""
+    return 1.0 if a <= b else 0.0
+
+
+@less_equal.derivative
+def less_equal_da(a: Operand, b: Operand, y: Operand) -> Operand:
+    return 0.0
+
+
+@less_equal.derivative
+def less_equal_db(a: Operand, b: Operand, y: Operand) -> Operand:
+    return 0.0
+
+
+@op("==", arity=2, formula="1 if a = b else 0", slopes=("0", "0"), public=False)
+def equal(a: Operand, b: Operand) -> Operand:
+    """1 where two numbers are the same, else 0; 0 if one is nan."""
+    return 1.0 if a == b else 0.0
+
+
+@equal.derivative
+def equal_da(a: Operand, b: Operand, y: Operand) -> Operand:
+    return 0.0
+
+
+@equal.derivative
+def equal_db(a: Operand, b: Operand, y: Operand) -> Operand:
+    return 0.0
+
+
+@op(formula="a, without its gradient", slopes=("0",), public=False)
+def detached(a: Operand) -> Operand:
+    """The number itself, through which no gradient flows."""
+    return a
+
+
+@detached.derivative
+def detached_da(a: Operand, y: Operand) -> Operand:
+    return 0.0
+
+
 # Exponentials and logarithms
 
 

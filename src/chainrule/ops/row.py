@@ -104,7 +104,7 @@ class Op:
             if self.exactly_rounded and all(np.asarray(each).dtype.kind in "fiub" for each in operands):
                 return getattr(np, self.name)(*[np.asarray(each, dtype=np.float64) for each in operands])
             result = np.frompyfunc(self, len(operands), 1)(*operands)
-        numbers = all(isinstance(each, float) for each in result.flat)
+        numbers = all(type(each) is float for each in result.flat)
         return result.astype(np.float64) if numbers else result
 
     def __repr__(self) -> str:

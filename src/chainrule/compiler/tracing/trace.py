@@ -1,0 +1,187 @@
+"""A trace: one run of a function with stand-ins, as a program with its guards."""
+
+from __future__ import annotations
+
+import io
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from chainrule.compiler.program import Leaf, Program
+from chainrule.compiler.tracing.arguments import Flattening, Pattern, with_kinds
+from chainrule.compiler.tracing.listener import Guard, Listener
+from chainrule.compiler.tracing.outside import Outside, Snapshot, outside_of
+from chainrule.compiler.tracing.refusing import refusal
+from chainrule.compiler.tracing.results import Gathering, Template
+from chainrule.engine import Value, export, start_tracing, stop_tracing
+from chainrule.errors import NotTraceable
+
+_one_at_a_time = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a run of a function was, for arguments of the same structure.
+
+    Attributes:
+        program: what was computed.
+        live: the Values from before the trace that it uses, the program's value group 0.
+        pattern: how arguments must look, see `chainrule.compiler.tracing.arguments`.
+        template: how the result is put together from outputs, see `chainrule.compiler.tracing.results`.
+        guards: guard i is about output `program.results + i`.
+        outside: what the function names outside of itself.
+        distinct: the trace only holds while the Values among the arguments are different objects, not in `live`.
+        notes: what was seen and does no harm.
+    """
+
+    program: Program
+    live: tuple[Value, ...]
+    pattern: Pattern
+    template: Template
+    guards: tuple[Guard, ...]
+    outside: Outside
+    distinct: bool
+    notes: tuple[str, ...] = ()
+
+
+def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Trace:
+    """Run a function once with stand-ins for the numbers and Values among its arguments.
+
+    Raises:
+        NotTraceable: it does something that compiled code cannot do for it, or raises an error; what it has changed
+            where that can be seen is put back.
+    """
+    if not _one_at_a_time.acquire(blocking=False):
+        raise refusal("another function is being traced", "call it again", temporary=True)
+    try:
+        outside = outside_of(function)
+        snapshot = Snapshot(outside)
+        try:
+            return _trace(function, args, kwargs, outside, snapshot)
+        except BaseException:
+            snapshot.restore()
+            raise
+    finally:
+        _one_at_a_time.release()
+
+
+def _trace(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], outside: Outside, snapshot: Snapshot
+) -> Trace:
+    listener = Listener()
+    start_tracing(listener)
+    try:
+        arguments = Flattening()
+        positional = [arguments.argument(each) for each in args]
+        keyword = [arguments.argument(each) for each in kwargs.values()]
+        pattern = ("call", tuple([p for _, p in positional]), tuple(kwargs), tuple([p for _, p in keyword]))
+        given = {name: copied for name, (copied, _) in zip(kwargs, keyword, strict=True)}
+        result = trace_quietly(function, [copied for copied, _ in positional], given, listener)
+        _refuse_what_changed(function, arguments, listener, snapshot)
+        gathering = Gathering()
+        template = gathering.template(result)
+        if not gathering.values:
+            raise refusal("it returns no Value", "return the Value that it computes", depends_on_data=True)
+        for _, kind in _numbers_of(template):
+            if kind is not float:
+                listener.kind(gathering.nodes[_])
+        exported = export([*gathering.nodes, *listener.nodes])
+    finally:
+        stop_tracing()
+    program, live = _program(exported, arguments, len(gathering.nodes))
+    return Trace(
+        program,
+        live,
+        with_kinds(pattern, arguments.places, listener.kinds),
+        template,
+        tuple(listener.guards),
+        outside,
+        listener.distinct,
+    )
+
+
+def trace_quietly(
+    function: Callable[..., Any], positional: list[Any], keyword: dict[str, Any], listener: Listener
+) -> Any:
+    """Call the function; whatever ends it early is a refusal."""
+    try:
+        with _no_printing(listener):
+            result = function(*positional, **keyword)
+    except NotTraceable:
+        raise listener.refusal or refusal("it traces another function", "compile only the outer one") from None
+    except Exception as error:
+        if listener.refusal is not None:
+            raise listener.refusal from error
+        reason = f"it raised {type(error).__name__} ({error!s:.200}) while it was traced"
+        raise refusal(reason, "see the error that it raises by itself", temporary=True) from error
+    if listener.refusal is not None:
+        raise listener.refusal
+    return result
+
+
+def _refuse_what_changed(
+    function: Callable[..., Any], arguments: Flattening, listener: Listener, snapshot: Snapshot
+) -> None:
+    if arguments.changed():
+        raise refusal("it changes one of its arguments", "work on a copy: list(x), x.copy()")
+    difference = snapshot.difference(function)
+    if difference is not None:
+        raise refusal(*difference)
+
+
+@contextmanager
+def _no_printing(listener: Listener) -> Iterator[None]:
+    """Refuse a function that prints: compiled, it would do so once."""
+    before = sys.stdout
+    sys.stdout = _Silence(before, listener, threading.get_ident())  # type: ignore[assignment]  # as text files are
+    try:
+        yield
+    finally:
+        sys.stdout = before
+
+
+class _Silence:
+    """Stands in for standard output; other threads write through it."""
+
+    def __init__(self, output: io.TextIOBase, listener: Listener, thread: int) -> None:
+        self._output = output
+        self._listener = listener
+        self._thread = thread
+
+    def write(self, text: str) -> int:
+        """Write, but for the thread that traces."""
+        if threading.get_ident() == self._thread:
+            self._listener.refuse("it prints", "print outside what it returns", False)
+        return self._output.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._output, name)
+
+
+def _numbers_of(template: Template) -> Iterator[tuple[int, Any]]:
+    if template[0] == "number":
+        yield template[1], template[2]
+    elif template[0] in ("list", "tuple", "dict", "namedtuple", "objects"):
+        for part in template[-1]:
+            yield from _numbers_of(part)
+
+
+def _program(exported: tuple[Any, ...], arguments: Flattening, results: int) -> tuple[Program, tuple[Value, ...]]:
+    codes, starts, operands, numbers, places, outputs, live = exported
+    own = (codes == Leaf.VALUE) & (places < 0)  # Values among the arguments: they come after the live ones
+    places[own] = -1 - places[own] + len(live)
+    program = Program(
+        codes,
+        starts,
+        operands,
+        numbers,
+        places,
+        tuple(arguments.input_groups),
+        (0, *[len(live) + begin for begin in arguments.value_groups]),
+        outputs,
+        results,
+    )
+    return program, tuple(live)

@@ -1,0 +1,73 @@
+"""Which class of number Python or numpy would give: what a stand-in must know beside its number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chainrule.ops.dispatch import Code
+
+ARITHMETIC = (Code.ADD, Code.SUBTRACT, Code.MULTIPLY)
+COMPARISONS = (Code.LESS, Code.LESS_EQUAL, Code.EQUAL)
+MOST_EXACT = 2**53  # integers up to here are float64 numbers
+_known: dict[tuple[Any, ...], type | None] = {}
+
+
+def kind_after(code: int, left: type, right: type, other: object) -> type | None:
+    """Return the class of what an operator gives for numbers of two classes.
+
+    None where float64 arithmetic is not what Python or numpy would do: they would round to another format, wrap
+    around, or, for an integer to the power of an integer, look at its sign. `other` is the operand on the right of
+    a power.
+    """
+    if code == Code.POWER and not _is_float(left) and not _is_float(right):
+        whole = left is int and type(other) is int and 0 <= other <= 64
+        return int if whole else None
+    key = code, left, right
+    if key not in _known:
+        _known[key] = _kind_after(code, left, right)
+    return _known[key]
+
+
+def _kind_after(code: int, left: type, right: type) -> type | None:
+    kinds = {left, right}
+    if any(_is_narrow(kind) for kind in kinds):
+        if any(_is_float(kind) and _is_narrow(kind) for kind in kinds) or code in ARITHMETIC:
+            return None
+        if code in COMPARISONS:
+            return bool
+        return _float64() if code == Code.DIVIDE and left is not right else None
+    if code in COMPARISONS:
+        return bool
+    if code in (Code.NEGATIVE, Code.ABSOLUTE):
+        return int if left is bool else left
+    if code not in ARITHMETIC:
+        return float if kinds <= {int, float, bool} else _float64()
+    if kinds <= {int, bool}:
+        return int
+    if kinds <= {int, bool, float}:
+        return float
+    return _float64() if any(_is_float(kind) for kind in kinds) else next(iter(kinds - {int, bool}))
+
+
+def _is_float(kind: type) -> bool:
+    return issubclass(kind, float) or kind.__name__.startswith("float")
+
+
+def _is_narrow(kind: type) -> bool:
+    """Tell whether a class of numbers has fewer digits than float64 or wraps around early."""
+    return kind not in (int, float, bool) and kind.__name__ not in ("float64", "int64")
+
+
+def _float64() -> type:
+    import numpy as np
+
+    return np.float64
+
+
+def as_kind(number: float, kind: type) -> Any:
+    """Return a float as a number of a class; one that float64 does not hold exactly is None."""
+    if issubclass(kind, float):
+        return kind(number)
+    if kind is bool:
+        return number != 0.0
+    return kind(int(number)) if abs(number) <= MOST_EXACT else None
