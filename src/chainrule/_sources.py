@@ -10,7 +10,10 @@ PARTS = (
     "value",
     "node",
     "numbers",
+    "tracing",
     "recording",
+    "kinds",
+    "standins",
     "operands",
     "tracking",
     "making",
@@ -22,6 +25,10 @@ PARTS = (
     "executing",
     "rows",
     "tape",
+    "keys",
+    "classing",
+    "scanning",
+    "exporting",
     "memory",
 )
 

@@ -7,11 +7,15 @@ which is running.
 
 from chainrule.core.backward import StaleGradientWarning
 from chainrule.core.executing import Native
+from chainrule.core.exporting import export, kind_behind, node_behind, number_argument, place_of_input, value_argument
 from chainrule.core.making import apply, make_node
 from chainrule.core.nary import dot, logsumexp, sum
 from chainrule.core.parameters import read_data, read_grad, write_data, write_grad, zero_grad
 from chainrule.core.recording import no_grad
+from chainrule.core.scanning import Scanner
+from chainrule.core.standins import StandIn
 from chainrule.core.tape import Tape
+from chainrule.core.tracing import start_tracing, stop_tracing, tracing
 from chainrule.core.value import Value
 from chainrule.core.walking import (
     attributes_of,
@@ -27,28 +31,39 @@ from chainrule.core.walking import (
 
 __all__ = [
     "Native",
+    "Scanner",
     "StaleGradientWarning",
+    "StandIn",
     "Tape",
     "Value",
     "apply",
     "attributes_of",
     "compiled",
     "dot",
+    "export",
     "has_closure",
     "is_constant",
     "is_leaf",
     "keep_dead_nodes",
+    "kind_behind",
     "local_derivatives",
     "logsumexp",
     "make_node",
     "no_grad",
+    "node_behind",
+    "number_argument",
     "op_of",
     "parts",
+    "place_of_input",
     "read_data",
     "read_grad",
     "set_op",
+    "start_tracing",
+    "stop_tracing",
     "sum",
     "topological_order",
+    "tracing",
+    "value_argument",
     "write_data",
     "write_grad",
     "zero_grad",

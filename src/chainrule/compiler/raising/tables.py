@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -69,7 +69,7 @@ class _Tables:
         arity = int(self.scan.starts[scalars[0] + 1] - starts[0])
         return self.builder.map(Rule(code), [self._column(self.scan.operands[starts + j]) for j in range(arity)])
 
-    def _column(self, scalars: NDArray[np.int64]) -> Column:
+    def _column(self, scalars: NDArray[Any]) -> Column:
         """Return the built members of scalars of one scanned class."""
         place = self.places[self.scan.classes[scalars[0]]]
         return Column(place.source, place.members[self.member[scalars]])
@@ -95,7 +95,7 @@ class _Tables:
             slots.append(Terms(column.source, column.members, ends))
         return slots
 
-    def _members(self, scalars: NDArray[np.int64]) -> Members:
+    def _members(self, scalars: NDArray[Any]) -> Members:
         columns = [self._column(scalars[i : i + 1]) for i in range(len(scalars))]
         return Members(
             np.array([column.source for column in columns], np.int64),
