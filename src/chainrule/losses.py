@@ -12,19 +12,24 @@ train badly and in silence, so they are recognised and warned about, by rules ma
 - `binary_cross_entropy`: every prediction comes straight out of a sigmoid; or there are at least two, all
   in [0, 1], and none comes out of an op that ends a network (a sum, a dot product, a ReLU …), since the
   logits of a fresh network can all lie in [0, 1].
+
+While a function is traced to be compiled, targets among its arguments are no numbers yet, and looking at each would
+bind the trace to this batch. So a loss then asks one question about the whole batch, whether all targets are such
+as it takes, which a compiled call asks again; only where the answer is no are they looked at one by one.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 from typing import Any, TypeAlias
 
-from chainrule.engine import Value
+from chainrule.engine import Value, tracing
 from chainrule.errors import ArgumentError, ArityError
-from chainrule.functions import logsumexp, mean
+from chainrule.functions import logsumexp, mean, sum
 from chainrule.ops import Operand, real_number
+from chainrule.ops.elementary import maximum, where
 
 # A sequence with an entry for each sample: Values, numbers, or rows of them.
 Batch: TypeAlias = Any
@@ -52,8 +57,9 @@ def mse(predictions: Batch, targets: Batch) -> Value:
         NumberError: something is no number.
     """
     pairs = _pairs("mse", predictions, targets)
-    for place, _, target in pairs:
-        _finite("mse", place, target)
+    if not _all_fit(pairs, lambda t: 0.0 * t):
+        for place, _, target in pairs:
+            _finite("mse", place, target)
     return _mean([(p - t) ** 2 for _, p, t in pairs])
 
 
@@ -70,11 +76,12 @@ def hinge(predictions: Batch, targets: Batch) -> Value:
         NumberError: something is no number.
     """
     pairs = _pairs("hinge", predictions, targets)
-    for place, _, target in pairs:
-        number = _finite("hinge", place, target)
-        if number not in (1.0, -1.0):
-            fix = "turn 0 and 1 into them with 2*y - 1" if number == 0 else "label the two classes so"
-            raise ArgumentError(f"hinge takes targets -1 and +1, but target {place} is {number:g}: {fix}")
+    if not _all_fit(pairs, lambda t: (t * t - 1.0) * (t * t - 1.0)):
+        for place, _, target in pairs:
+            number = _finite("hinge", place, target)
+            if number not in (1.0, -1.0):
+                fix = "turn 0 and 1 into them with 2*y - 1" if number == 0 else "label the two classes so"
+                raise ArgumentError(f"hinge takes targets -1 and +1, but target {place} is {number:g}: {fix}")
     return _mean([(1.0 - t * p).relu() for _, p, t in pairs])
 
 
@@ -103,10 +110,10 @@ def cross_entropy(predictions: Batch, targets: Batch) -> Value:
         if len(row) < 2 or len(row) != len(logits[0]):
             wanted = "at least 2" if len(logits[0]) < 2 else f"{len(logits[0])} as the first row"
             raise ArityError(f"cross_entropy: row {i} has {len(row)} logits: give it {wanted}")
-    chosen = [_class_index(i, target, len(logits[i])) for i, target in enumerate(classes)]
+    chosen = _chosen(logits, classes)
     if all(_are_probabilities(row) for row in logits):
         _warn("cross_entropy", "softmax")
-    return _mean([logsumexp(row) - row[k] for row, k in zip(logits, chosen, strict=True)])
+    return _mean([logsumexp(row) - logit for row, logit in zip(logits, chosen, strict=True)])
 
 
 def binary_cross_entropy(predictions: Batch, targets: Batch) -> Value:
@@ -125,13 +132,14 @@ def binary_cross_entropy(predictions: Batch, targets: Batch) -> Value:
         ProbabilitiesAsLogitsWarning: the predictions look like probabilities.
     """
     pairs = _pairs("binary_cross_entropy", predictions, targets)
-    for place, _, target in pairs:
-        number = _finite("binary_cross_entropy", place, target)
-        if not 0.0 <= number <= 1.0:
-            raise ArgumentError(
-                f"binary_cross_entropy takes targets from 0 to 1, but target {place} is {number:g}: "
-                f"turn -1 and +1 into them with (y + 1) / 2"
-            )
+    if not _all_fit(pairs, lambda t: maximum(0.0, -t) + maximum(0.0, t - 1.0)):
+        for place, _, target in pairs:
+            number = _finite("binary_cross_entropy", place, target)
+            if not 0.0 <= number <= 1.0:
+                raise ArgumentError(
+                    f"binary_cross_entropy takes targets from 0 to 1, but target {place} is {number:g}: "
+                    f"turn -1 and +1 into them with (y + 1) / 2"
+                )
     logits = [prediction for _, prediction, _ in pairs]
     if all(x._op == "sigmoid" for x in logits) or (len(logits) > 1 and all(map(_may_be_probability, logits))):
         _warn("binary_cross_entropy", "sigmoid")
@@ -160,8 +168,19 @@ def _pairs(loss: str, predictions: Batch, targets: Batch) -> list[Pair]:
     return pairs
 
 
+def _all_fit(pairs: list[Pair], misfit: Callable[[Operand], Operand]) -> bool:
+    """Tell, while a function is traced, whether `misfit`, 0 for a target that fits, is so for all of them.
+
+    Otherwise nothing is known yet.
+    """
+    # nan is not below anything
+    return tracing() and bool(sum([misfit(target) for _, _, target in pairs]) <= 0.0)
+
+
 def _pair(loss: str, place: object, prediction: Any, target: Any) -> Pair:
     """Return one prediction with its target: Values as they are, numbers as a Value and a float."""
+    if tracing():
+        return place, prediction if type(prediction) is Value else Value(prediction), target
     if not isinstance(prediction, Value):
         prediction = Value(_one_number(loss, "prediction", place, prediction))
     if not isinstance(target, (float, Value)):
@@ -171,7 +190,9 @@ def _pair(loss: str, place: object, prediction: Any, target: Any) -> Pair:
 
 def _is_sequence(x: object) -> bool:
     """True for what has entries: not a Value, a number, text or an array of no dimension."""
-    if isinstance(x, (Value, float, int)):  # nearly all of them; asking for Iterable costs ten times as much
+    if hasattr(type(x), "__chainrule_apply__"):  # a Value, or what stands for a number in a trace
+        return False
+    if isinstance(x, (float, int)):  # with the Values nearly all; asking for Iterable costs ten times as much
         return False
     if isinstance(x, (list, tuple)):
         return True
@@ -227,6 +248,22 @@ def _logits(i: int, row: Any) -> list[Value]:
     ]
 
 
+def _chosen(logits: list[list[Value]], classes: list[Any]) -> list[Value]:
+    """Return the logit of each sample's class."""
+    if tracing() and any(type(target) is not int for target in classes):
+        # Every class is compared with the target: an index would bind the trace to this batch.
+        picks = [
+            [where(target == j, 1.0, 0.0) for j in range(len(row))] for row, target in zip(logits, classes, strict=True)
+        ]
+        if sum([1.0 - sum(pick) for pick in picks]) <= 0.0:
+            return [
+                sum([where(one, logit, 0.0) for one, logit in zip(pick, row, strict=True)])
+                for pick, row in zip(picks, logits, strict=True)
+            ]
+    indices = [_class_index(i, target, len(logits[i])) for i, target in enumerate(classes)]
+    return [row[k] for row, k in zip(logits, indices, strict=True)]
+
+
 def _class_index(i: int, target: Any, classes: int) -> int:
     """Return a target as the index of a class; floats that are integers come from numpy and CSV files."""
     if type(target) is int and 0 <= target < classes:
@@ -247,14 +284,17 @@ def _class_index(i: int, target: Any, classes: int) -> int:
 
 def _may_be_probability(x: Value) -> bool:
     """True when x may be a probability, by its number and the op that made it; see the head of this file."""
+    if tracing():
+        return False
     return 0.0 <= x.data <= 1.0 and (x._op in MAY_BE_PROBABILITY or x._op.startswith("**"))
 
 
 def _are_probabilities(row: list[Value]) -> bool:
     """True for a row that a softmax or sigmoids made, by its numbers or its ops."""
-    numbers = [each.data for each in row]
-    if abs(sum(numbers) - 1.0) <= ROUNDING and min(numbers) >= 0.0:
-        return True
+    if not tracing():
+        numbers = [each.data for each in row]
+        if abs(sum(numbers) - 1.0) <= ROUNDING and min(numbers) >= 0.0:
+            return True
     return all(each._op == "sigmoid" for each in row)
 
 
