@@ -50,8 +50,8 @@ def _gradients_of_whole_classes(build: Builder, draws: Generator, values: int) -
 
 
 def _draw_class(build: Builder, draws: Generator) -> None:
-    extents = draws.integers(1, 6, size=draws.integers(1, 4))
-    rows = _ragged_rows(draws, extents) if draws.random() < 0.25 else np.indices(extents).reshape(len(extents), -1)
+    extents = tuple(draws.integers(1, 6, size=draws.integers(1, 4)).tolist())
+    rows = _ragged_rows(extents) if draws.random() < 0.25 else np.indices(extents).reshape(len(extents), -1)
     if draws.random() < 0.5:
         names = UNARY if draws.random() < 0.5 else BINARY
         name = str(draws.choice(names))
@@ -73,7 +73,7 @@ def _draw_class(build: Builder, draws: Generator) -> None:
         if draws.random() < 0.4:
             counts = _counts(draws, rows, length)
             if slots or counts.all():
-                taken = [row[:count] for row, count in zip(taken, counts)]
+                taken = [row[:count] for row, count in zip(taken, counts, strict=True)]
         slots.setdefault(source, taken)
     first = next(iter(slots))
     slots[first] = [row if len(row) else np.array([0]) for row in slots[first]]
@@ -89,9 +89,9 @@ def _counts(draws: Generator, rows: Any, length: int) -> Any:
     return draws.integers(0, length + 1, size=rows.shape[1])
 
 
-def _ragged_rows(draws: Generator, extents: Any) -> Any:
+def _ragged_rows(extents: Any) -> Any:
     """Return indices (t, h, j) with j at most t."""
-    t, h, j = np.indices((int(extents[0]) + 2, int(extents[-1]), int(extents[0]) + 2)).reshape(3, -1)
+    t, h, j = np.indices((extents[0] + 2, extents[-1], extents[0] + 2)).reshape(3, -1)
     return np.stack([t, h, j])[:, j <= t]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.compiler.classes import Class, ClassProgram, Kind, Members, Rule, Slot
+from chainrule.compiler.nests.known import known
 from chainrule.ops.row import BY_CODE, TABLE
 
 if TYPE_CHECKING:
@@ -18,16 +19,17 @@ def run_classes_plainly(program: ClassProgram, values: Any, inputs: Any, seeds: 
     """Compute every member in Python; inputs by place. Returns outputs and gradients (zeros where there are none)."""
     found: list[list[float]] = []
     for each in program.classes:
-        source = {Kind.CONSTANT: each.numbers, Kind.INPUT: inputs, Kind.VALUE: values, Kind.SEED: seeds}.get(each.kind)
+        source: Any = {Kind.INPUT: inputs, Kind.VALUE: values, Kind.SEED: seeds}.get(each.kind)
         if each.kind is Kind.CONSTANT:
-            found.append([float(number) for number in source])
+            found.append([float(number) for number in known(each.numbers)])
         elif each.places is not None:
             found.append([float(source[place]) for place in each.places])
         elif each.kind is Kind.MAP:
-            row = BY_CODE[each.rule.code]
-            rule = row.value if each.rule.slope is None else row.derivatives[each.rule.slope]
+            how = known(each.rule)
+            row = BY_CODE[how.code]
+            rule = row.value if how.slope is None else row.derivatives[how.slope]
             columns = [[found[slot.source][member] for member in slot.members] for slot in each.slots]
-            found.append([float(rule(*operands)) for operands in zip(*columns)])
+            found.append([float(rule(*operands)) for operands in zip(*columns, strict=True)])
         else:
             reduce = sum if each.kind is Kind.SUM else max
             members = []
@@ -35,7 +37,7 @@ def run_classes_plainly(program: ClassProgram, values: Any, inputs: Any, seeds: 
                 terms = [
                     found[slot.source][member]
                     for slot in each.slots
-                    for member in slot.members[slot.offsets[i] : slot.offsets[i + 1]]
+                    for member in slot.members[known(slot.offsets)[i] : known(slot.offsets)[i + 1]]
                 ]
                 members.append(reduce(terms))
             found.append(members)
@@ -43,7 +45,7 @@ def run_classes_plainly(program: ClassProgram, values: Any, inputs: Any, seeds: 
     def given(results: Members | None) -> Any:
         if results is None:
             return None
-        return np.array([0.0 if c < 0 else found[c][m] for c, m in zip(results.classes, results.members)])
+        return np.array([0.0 if c < 0 else found[c][m] for c, m in zip(results.classes, results.members, strict=True)])
 
     return given(program.outputs), given(program.gradients)
 
@@ -93,7 +95,12 @@ class Builder:
         """The program that gives back these (class, member) pairs."""
         values = sum(each.size for each in self.classes if each.kind is Kind.VALUE)
         return ClassProgram(
-            self.classes, _members(outputs), input_groups, (0, values), len(outputs), gradients and _members(gradients)
+            self.classes,
+            _members(outputs),
+            input_groups,
+            (0, values),
+            len(outputs),
+            _members(gradients) if gradients else None,
         )
 
     def _members(self, source: int, members: Any) -> NDArray[np.int64]:
@@ -114,11 +121,13 @@ def mlp_layer(samples: int = 6, out: int = 5, nin: int = 3) -> ClassProgram:
     products = build.map("multiply", (values, weights.ravel()), (inputs, (s * nin + t).ravel()))
     rows = np.arange(samples * out)
     biases = (nin + 1) * (rows % out) + nin
-    z = build.sum((products, list(np.arange(products and len(weights.ravel())).reshape(-1, nin))), (values, biases[:, None]))
+    z = build.sum((products, list(np.arange(weights.size).reshape(-1, nin))), (values, biases[:, None]))
     h = build.map("relu", (z, None))
     total = build.sum((h, [rows]))
     slope = build.map("relu", (z, None), (h, None), slope=0)
-    by_weight = np.array([[sample * out + neuron for sample in range(samples)] for neuron in range(out) for _ in range(nin)])
+    by_weight = np.array(
+        [[sample * out + neuron for sample in range(samples)] for neuron in range(out) for _ in range(nin)]
+    )
     terms = np.array([[sample * nin + i for sample in range(samples)] for _ in range(out) for i in range(nin)])
     parts = build.map("multiply", (slope, by_weight.ravel()), (inputs, terms.ravel()))
     dw = build.sum((parts, list(np.arange(by_weight.size).reshape(-1, samples))))

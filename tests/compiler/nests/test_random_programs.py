@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,7 +23,7 @@ def test_nests_compute_what_classes_say(seed: int) -> None:
     values = draws.normal(size=program.value_groups[-1])
     inputs = draws.normal(size=program.input_groups[-1])
     outputs, gradients = run_classes_plainly(program, values, inputs)
-    groups = [inputs[a:b] for a, b in zip(program.input_groups, program.input_groups[1:])]
+    groups = [inputs[a:b] for a, b in pairwise(program.input_groups)]
     nests = build(program)
     largest = max(1.0, float(np.abs(outputs).max()), float(np.abs(gradients).max()) if gradients is not None else 0.0)
     found, found_gradients = run_nests(nests, values, groups)

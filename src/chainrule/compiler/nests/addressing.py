@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chainrule.compiler.classes import Rule
-from chainrule.compiler.nests.drafts import Draft, Leaf, Literal, Node, Plus, Terms, Tree
+from chainrule.compiler.nests.drafts import Draft, Leaf, Literal, Node, Terms, Tree
 from chainrule.compiler.nests.fitting import Fit, Loops, fit
+from chainrule.compiler.nests.known import known
 from chainrule.compiler.nests.nest import (
     Add,
     Address,
@@ -61,9 +62,7 @@ class Addressing:
             made[id(tree)] = self._new_expression(tree, rows, around, made)
         return made[id(tree)]
 
-    def _new_expression(
-        self, tree: Tree, rows: Loops, around: Terms | None, made: dict[int, Expression]
-    ) -> Expression:
+    def _new_expression(self, tree: Tree, rows: Loops, around: Terms | None, made: dict[int, Expression]) -> Expression:
         if isinstance(tree, Literal):
             return Number(tree.number)
         if isinstance(tree, Leaf):
@@ -75,11 +74,11 @@ class Addressing:
             body = self._expression(tree.body, rows, tree, made)
             return Reduce(tree.loops.extents, body, counts, strides, tree.largest)
         terms = tuple(self._expression(each, rows, around, made) for each in tree.terms)
-        return _largest(terms) if isinstance(tree, Plus) and tree.largest else Add(terms)
+        return _largest(terms) if tree.largest else Add(terms)
 
     def _address(self, leaf: Leaf, rows: Loops, around: Terms | None) -> Address:
         if leaf.block is None:  # live Values of several blocks
-            found = fit(self.place_of_value[leaf.column], rows, around and around.loops)
+            found = fit(self.place_of_value[leaf.column], rows, around.loops if around else None)
             return self._with_table(self._buffer(Buffer(Region.VALUES, 0, self.values)), found)
         block = self.blocks[leaf.block]
         region = Region.GRADIENTS if leaf.gradient else block.region
@@ -98,10 +97,9 @@ class Addressing:
 
     def _table(self, found: Fit, loops: int) -> tuple[int, tuple[int, ...]]:
         """Return the number of a table and its strides over the loops."""
-        assert found.table is not None
-        data = np.ascontiguousarray(found.table, dtype=np.int32)
+        data = np.ascontiguousarray(known(found.table), dtype=np.int32)
         strides = [0] * loops
-        for axis, step in zip(found.axes, data.strides):
+        for axis, step in zip(found.axes, data.strides, strict=True):
             strides[axis] = step // data.itemsize if data.shape[found.axes.index(axis)] > 1 else 0
         return self._table_number(data.reshape(-1)), tuple(strides)
 
@@ -146,16 +144,18 @@ class Addressing:
 
 def combine(digits: list[Fit], strides: list[int], extents: tuple[int, ...]) -> Fit:
     """Return the address that digits and their strides make."""
-    base = sum(digit.base * stride for digit, stride in zip(digits, strides))
-    along = [sum(digit.strides[axis] * stride for digit, stride in zip(digits, strides)) for axis in range(len(extents))]
-    tabled = [(digit, stride) for digit, stride in zip(digits, strides) if digit.table is not None]
+    base = sum(digit.base * stride for digit, stride in zip(digits, strides, strict=True))
+    along = [
+        sum(digit.strides[axis] * stride for digit, stride in zip(digits, strides, strict=True))
+        for axis in range(len(extents))
+    ]
+    tabled = [(digit, stride) for digit, stride in zip(digits, strides, strict=True) if digit.table is not None]
     if not tabled:
         return Fit(base, tuple(along))
     axes = tuple(sorted({axis for digit, _ in tabled for axis in digit.axes}))
     table = np.zeros([extents[axis] for axis in axes], dtype=np.int64)
     for digit, stride in tabled:
-        assert digit.table is not None
-        table += stride * digit.table.reshape([extents[axis] if axis in digit.axes else 1 for axis in axes])
+        table += stride * known(digit.table).reshape([extents[axis] if axis in digit.axes else 1 for axis in axes])
     return Fit(base, tuple(along), table, axes)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.compiler.classes import ClassProgram, Kind
 from chainrule.compiler.nests.fitting import Loops, starts_of
 from chainrule.compiler.nests.inlining import given_back
+from chainrule.compiler.nests.known import known
 from chainrule.compiler.nests.nest import Region
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Block:
 
     def span(self) -> int:
         """Return how many numbers of memory it takes."""
-        return 1 + sum(stride * (extent - 1) for stride, extent in zip(self.strides, self.loops.extents))
+        return 1 + sum(stride * (extent - 1) for stride, extent in zip(self.strides, self.loops.extents, strict=True))
 
     def room(self) -> int:
         """Return how many numbers of memory are its own, with those up to the next cache line."""
@@ -71,7 +72,7 @@ class Block:
     def addresses(self) -> Column:
         """Return where each number lies, from the start of the block."""
         found = np.zeros(self.size, dtype=np.int64)
-        for digit, stride in zip(self.digits(np.arange(self.size)), self.strides):
+        for digit, stride in zip(self.digits(np.arange(self.size)), self.strides, strict=True):
             found += digit * stride
         return found
 
@@ -103,16 +104,14 @@ def leaf_blocks(program: ClassProgram, blocks: list[Block]) -> Leaves:
             if each.group not in inputs:
                 inputs[each.group] = len(blocks)
                 blocks.append(Block(Region.INPUT, end - start, group=each.group, fixed=True))
-            assert each.places is not None
             leaves.blocks[number] = np.full(each.size, inputs[each.group])
-            leaves.locals[number] = each.places - start
+            leaves.locals[number] = known(each.places) - start
         elif each.kind is Kind.SEED:
-            assert each.places is not None
             if seeds is None:
                 seeds = len(blocks)
                 blocks.append(Block(Region.SEEDS, program.results, fixed=True))
             leaves.blocks[number] = np.full(each.size, seeds)
-            leaves.locals[number] = each.places
+            leaves.locals[number] = known(each.places)
         elif each.kind is Kind.VALUE:
             _part_values(program, number, blocks, leaves)
     return leaves
@@ -121,7 +120,7 @@ def leaf_blocks(program: ClassProgram, blocks: list[Block]) -> Leaves:
 def _part_values(program: ClassProgram, number: int, blocks: list[Block], leaves: Leaves) -> None:
     """Put live Values that are used alike into one block each, in the order of their class."""
     each = program.classes[number]
-    assert each.places is not None
+    places = known(each.places)
     _, parts = np.unique(_ways_of_use(program, number), return_inverse=True)
     if parts.max() >= MOST_PARTS:
         parts = np.zeros(each.size, dtype=np.int64)
@@ -132,14 +131,13 @@ def _part_values(program: ClassProgram, number: int, blocks: list[Block], leaves
         members = np.flatnonzero(parts == part)
         leaves.blocks[number][members] = len(blocks)
         leaves.locals[number][members] = np.arange(len(members))
-        blocks.append(Block(Region.VALUES, len(members), places=each.places[members]))
+        blocks.append(Block(Region.VALUES, len(members), places=places[members]))
 
 
 def _ways_of_use(program: ClassProgram, number: int) -> Column:
     """Return a number for each member of a class of Values that tells the slots that use it and its gradient."""
     draws = np.random.default_rng(2)
     each = program.classes[number]
-    assert each.places is not None
     ways = np.zeros(each.size, dtype=np.int64)
     for user in program.classes:
         for slot in user.slots:
@@ -149,8 +147,6 @@ def _ways_of_use(program: ClassProgram, number: int) -> Column:
                 ways[used] += draws.integers(1, 1 << 60)
     if program.gradients is not None:
         weights = {user: draws.integers(1, 1 << 60) for user in sorted(given_back(program))}
-        owners = program.gradients.classes[each.places]
+        owners = program.gradients.classes[known(each.places)]
         ways += np.array([weights.get(int(owner), 0) for owner in owners], dtype=np.int64)
     return ways
-
-

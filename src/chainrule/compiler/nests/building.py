@@ -27,7 +27,12 @@ def build(classes: ClassProgram) -> NestProgram:
     notes: dict[str, float] = {}
     start = perf_counter()
     drafting = Drafting(classes)
-    drafts = [draft for number in range(len(classes.classes)) if drafting.stored[number] for draft in drafting.drafts_of(number)]
+    drafts = [
+        draft
+        for number in range(len(classes.classes))
+        if drafting.stored[number]
+        for draft in drafting.drafts_of(number)
+    ]
     drafts = [draft for draft in [*drafts, *drafting.copy_drafts()] if any(draft.targets())]
     start = _note(notes, "inline", start)
     looping = Looping(drafting.blocks)
@@ -69,7 +74,7 @@ def outputs_first(drafts: list[Draft], blocks: list[Block]) -> tuple[list[Draft]
     first = []
     for draft in reversed(drafts):
         targets = [target.block for target in draft.targets() if not target.gradient]
-        if any(block in needed or block is not None and blocks[block].region is Region.OUTPUTS for block in targets):
+        if any(block in needed or (block is not None and blocks[block].region is Region.OUTPUTS) for block in targets):
             first.append(draft)
             needed.update(leaf.block for leaf, _ in draft.leaves() if leaf.block is not None)
     first.reverse()

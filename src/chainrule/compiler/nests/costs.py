@@ -19,11 +19,23 @@ LANES = 8
 SHARED = 4
 MOST_SHARED = 8
 # Cycles of a vector: an operation by name (else the last), a load or store by how its numbers lie.
-OPERATIONS = {"multiply": 0.5, "subtract": 0.5, "negative": 0.25, "relu": 0.5, "maximum": 0.5, "where": 0.5, "divide": 5.0}
+OPERATIONS = {
+    "multiply": 0.5,
+    "subtract": 0.5,
+    "negative": 0.25,
+    "relu": 0.5,
+    "maximum": 0.5,
+    "where": 0.5,
+    "divide": 5.0,
+}
 SLOW = 12.0
 SAME, SIDE_BY_SIDE, SCATTERED = 0.3, 0.6, 9.0
 MOST_LOOPS = 64
-HORIZONTAL = 4.0
+HORIZONTAL = 3.0
+# Of rows that are dots, several are finished together.
+IN_BLOCKS = 0.5
+# A reduction whose every term lies on another page of memory waits for it.
+FAR, FAR_AWAY = 64, 0.5
 
 
 @dataclass
@@ -43,6 +55,13 @@ class Access:
             return SCATTERED * 1.5
         stride = self.strides[axis]
         return SAME if stride == 0 else SIDE_BY_SIDE + self.store * 0.4 if stride == 1 else SCATTERED
+
+    def far(self, rows: int, axis: int | None) -> float:
+        """Return the cycles that a vector along an axis waits because terms follow each other in long strides."""
+        if axis is None or axis in self.tabled or self.strides[axis] != 1:
+            return 0.0
+        steps = [abs(stride) for stride in self.strides[rows:]]
+        return FAR_AWAY if steps and min(steps) >= FAR else 0.0
 
     def share(self, extents: tuple[int, ...], axis: int | None) -> float:
         """Return among how many steps of the other row loops a load is shared."""
@@ -97,7 +116,8 @@ class DraftCost:
         steps = prod(self.extents)
         best = steps * (self.operations + sum(each.cost(None) for each in self.rows) + self._reduced(None))
         if self.terms:
-            best = min(best, steps * (self.operations + sum(each.cost(None) for each in self.rows) + self._dots()))
+            rows = IN_BLOCKS * (self.operations + sum(each.cost(None) for each in self.rows))
+            best = min(best, steps * (rows + self._dots()))
         for axis in range(len(self.extents)):
             best = min(best, self._along(axis, steps))
         return best
@@ -107,8 +127,8 @@ class DraftCost:
         if leaf.block is None or not leaf.digits:
             return [0] * MOST_LOOPS
         strides = self.views.get(leaf.block) or self.blocks[leaf.block].strides
-        columns = zip(*[digit.strides for digit in leaf.digits])
-        return [sum(a * b for a, b in zip(column, strides)) for column in columns]
+        columns = zip(*[digit.strides for digit in leaf.digits], strict=True)
+        return [sum(a * b for a, b in zip(column, strides, strict=True)) for column in columns]
 
     def _along(self, axis: int, steps: int) -> float:
         """Return the cycles where an axis of the rows is vectorised."""
@@ -130,10 +150,12 @@ class DraftCost:
 
     def _reduced(self, axis: int | None) -> float:
         """Return the cycles of the reductions of one step, their terms one after another."""
-        return sum(
-            prod(terms) * _overlapped(work, sum(each.cost(axis) / each.share(self.extents, axis) for each in inside))
-            for terms, work, inside in self.terms
-        )
+        total = 0.0
+        for terms, work, inside in self.terms:
+            loads = sum(each.cost(axis) / each.share(self.extents, axis) for each in inside)
+            far = sum(each.far(len(self.extents), axis) / each.share(self.extents, axis) for each in inside)
+            total += prod(terms) * (_overlapped(work, loads) + far)
+        return total
 
     def _dots(self) -> float:
         """Return the cycles of the reductions of one step, each along the best of its own loops."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,7 +53,7 @@ def uses_of_blocks(drafts: list[Draft], blocks: list[Block]) -> list[list[Use]]:
 def cut_blocks(drafts: list[Draft], blocks: list[Block]) -> None:
     """Split the digits of blocks, last ones first, wherever all their users can follow."""
     uses = uses_of_blocks(drafts, blocks)
-    for block, users in zip(reversed(blocks), reversed(uses)):
+    for block, users in zip(reversed(blocks), reversed(uses), strict=True):
         if not users:
             continue
         digit = 0
@@ -69,7 +68,7 @@ def _widths(block: Block, digit: int, users: list[Use]) -> list[int]:
     found: Counter[int] = Counter()
     extent = block.loops.extents[digit]
     for use in users:
-        for stride, length in zip(use.leaf.digits[digit].strides, use.extents()):
+        for stride, length in zip(use.leaf.digits[digit].strides, use.extents(), strict=True):
             found.update({abs(stride), abs(stride) * length} if stride else ())
     possible = [width for width in found if 1 < width < extent and extent % width == 0]
     return sorted(possible, key=lambda width: (-found[width], width))
@@ -103,7 +102,7 @@ def _loop_splits(use: Use, digit: int, width: int) -> list[tuple[int, int]] | No
     fit = use.leaf.digits[digit]
     splits = []
     lowest = highest = fit.base % width
-    for axis, (stride, extent) in enumerate(zip(fit.strides, use.extents())):
+    for axis, (stride, extent) in enumerate(zip(fit.strides, use.extents(), strict=True)):
         if stride % width == 0 or extent == 1:
             continue
         reach = abs(stride) * (extent - 1)
@@ -124,8 +123,13 @@ def _loop_splits(use: Use, digit: int, width: int) -> list[tuple[int, int]] | No
 
 def _split_fit(fit: Fit, width: int, extents: tuple[int, ...]) -> tuple[Fit, Fit]:
     """Return the quotient and the rest of a fit by a width."""
-    lower = [0 if stride % width == 0 or extent == 1 else stride for stride, extent in zip(fit.strides, extents)]
-    higher = [0 if low or extent == 1 else stride // width for stride, low, extent in zip(fit.strides, lower, extents)]
+    lower = [
+        0 if stride % width == 0 or extent == 1 else stride for stride, extent in zip(fit.strides, extents, strict=True)
+    ]
+    higher = [
+        0 if low or extent == 1 else stride // width
+        for stride, low, extent in zip(fit.strides, lower, extents, strict=True)
+    ]
     base, rest = divmod(fit.base, width)
     if fit.table is None:
         return Fit(base, tuple(higher)), Fit(rest, tuple(lower))
@@ -140,12 +144,11 @@ def split_loop(draft: Draft, around: Terms | None, axis: int, length: int) -> No
     """Split a loop of a draft, or of a reduction in it, into an outer one and an inner one of a length."""
     rows = len(draft.loops.extents)
     inside = axis >= rows
-    if inside:
-        assert around is not None
+    if around is not None and inside:
         around.loops = _split_extent(around.loops, axis - rows, length)
     else:
         draft.loops = _split_extent(draft.loops, axis, length)
-    seen = [target for target in draft.targets()] if not inside else []
+    seen = [] if inside else list(draft.targets())
     seen += [leaf for leaf, terms in draft.leaves() if not inside or terms is around]
     for leaf in seen:
         leaf.digits = [_split_axis(fit, axis, length) for fit in leaf.digits]
@@ -162,8 +165,7 @@ def _split_axis(fit: Fit, axis: int, length: int) -> Fit:
         return Fit(fit.base, strides, fit.table, fit.axes)
     axes: list[int] = []
     shape: list[int] = []
-    for other, extent in zip(fit.axes, fit.table.shape):
+    for other, extent in zip(fit.axes, fit.table.shape, strict=True):
         axes += [axis, axis + 1] if other == axis else [other + (other > axis)]
         shape += [extent // length, length] if other == axis else [extent]
-    assert prod(shape) == fit.table.size
     return Fit(fit.base, strides, fit.table.reshape(shape), tuple(axes))

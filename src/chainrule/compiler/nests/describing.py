@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 def describe(program: NestProgram) -> str:
     """Return the whole program as text."""
-    lines = [f"arena {program.arena}, values {program.values}, constants {len(program.constants)}, "
-             f"tables {sum(map(len, program.tables))}"]  # fmt: skip
+    tables = sum(map(len, program.tables))
+    sizes = f"arena {program.arena}, values {program.values}, constants {len(program.constants)}, tables {tables}"
+    lines = [sizes]
     for number, nest in enumerate(program.nests):
         if number == program.forward:
             lines.append("gradients:")

@@ -11,6 +11,7 @@ from chainrule.compiler.nests.blocks import Block, Leaves, leaf_blocks
 from chainrule.compiler.nests.drafts import Draft, Leaf, Literal, Node, Plus, Result, Terms, Tree
 from chainrule.compiler.nests.fitting import starts_of
 from chainrule.compiler.nests.inlining import LEAVES, equal_slots, stored_classes, uses_by_consumer
+from chainrule.compiler.nests.known import known
 from chainrule.compiler.nests.nest import Region
 
 if TYPE_CHECKING:
@@ -79,17 +80,15 @@ class Drafting:
             local = np.zeros(len(blocks), dtype=np.int64)
             for number, each in enumerate(self.program.classes):
                 if each.kind is Kind.VALUE:
-                    assert each.places is not None
-                    blocks[each.places] = self.leaves.blocks[number]
-                    local[each.places] = self.leaves.locals[number]
+                    blocks[known(each.places)] = self.leaves.blocks[number]
+                    local[known(each.places)] = self.leaves.locals[number]
             self._place(self.program.gradients, blocks, local)
 
     def _place(self, results: Members, blocks: Column, places: Column) -> None:
         for number in np.unique(results.classes).tolist():
             here = (results.classes == number) & (blocks >= 0)
-            if number < 0:
-                if not here.any() or self.blocks[int(blocks[here][0])].region is Region.VALUES:
-                    continue  # gradients that nothing is stored to stay zero
+            if not here.any() or (number < 0 and self.blocks[int(blocks[here][0])].region is Region.VALUES):
+                continue  # gradients that nothing is stored to stay zero
             if number < 0 or not self._place_whole(number, results.members[here], blocks[here], places[here]):
                 self.copies.append((number, results.members[here], blocks[here], places[here]))
                 if number >= 0:
@@ -118,7 +117,6 @@ class Drafting:
         targets = [Leaf(self.block_of[number], members)] if number in self.block_of else []
         for blocks, places in self.targets.get(number, []):
             block = int(blocks[members[0]])
-            assert (blocks[members] == block).all()
             if block < 0:
                 continue
             targets.append(Leaf(block, places[members], gradient=self.blocks[block].region is Region.VALUES))
@@ -138,23 +136,23 @@ class Drafting:
 
     def _leaf(self, number: int, each: Class, members: Column) -> Tree:
         if each.kind is Kind.CONSTANT:
-            assert each.numbers is not None
-            numbers = each.numbers[members]
+            numbers = known(each.numbers)[members]
             same = (numbers == numbers[0]).all() and len(np.unique(np.signbit(numbers))) == 1
             return Literal(float(numbers[0])) if same else Leaf(None, members, numbers)
         if each.kind in LEAVES:
             blocks = self.leaves.blocks[number][members]
             if (blocks == blocks[0]).all():
                 return Leaf(int(blocks[0]), self.leaves.locals[number][members])
-            assert each.places is not None
-            return Leaf(None, each.places[members])
+            return Leaf(None, known(each.places)[members])
         return Leaf(self.block_of[number], members)
 
     def _compute(self, number: int, rows: Column | None) -> Tree:
         each = self.program.classes[number]
         if each.kind is Kind.MAP:
-            assert each.rule is not None
-            return Node(each.rule, [self._value(slot.source, self._take(slot.members, rows)) for slot in self.slots[number]])
+            return Node(
+                known(each.rule),
+                [self._value(slot.source, self._take(slot.members, rows)) for slot in self.slots[number]],
+            )
         trees: list[Tree] = []
         for slot in self.slots[number]:
             trees += self._terms(slot, rows, each.kind is Kind.MAX)
@@ -203,20 +201,24 @@ class Drafting:
 
     def _rows_of(self, slot: Slot, rows: Column | None) -> tuple[Column, Column]:
         """Return the counts and the terms of some rows of a SUM's slot."""
-        assert slot.offsets is not None
-        counts = np.diff(slot.offsets)
+        offsets = known(slot.offsets)
+        counts = np.diff(offsets)
         if rows is None:
             return counts, slot.members
         taken = counts[rows]
         position = np.arange(int(taken.sum())) - np.repeat(starts_of(taken)[:-1], taken)
-        return taken, slot.members[np.repeat(slot.offsets[:-1][rows], taken) + position]
+        return taken, slot.members[np.repeat(offsets[:-1][rows], taken) + position]
 
     # Pieces
 
     def _pieces(self, number: int) -> list[Column | None]:
         """Return the rows of each nest of a class: those alike in their counts and in the Values they read."""
         must = [blocks for blocks, _ in self.targets.get(number, [])]
-        for signs in ([*must, *self._signs(number, None, exact=True)], [*must, *self._signs(number, None, exact=False)], must):
+        for signs in (
+            [*must, *self._signs(number, None, exact=True)],
+            [*must, *self._signs(number, None, exact=False)],
+            must,
+        ):
             if not signs:
                 return [None]
             kinds, which = np.unique(np.stack(signs), axis=1, return_inverse=True)
@@ -236,7 +238,6 @@ class Drafting:
     def _signs(self, number: int, rows: Column | None, *, exact: bool) -> list[Column]:
         """Return columns by which the rows of a class differ in structure."""
         found: list[Column] = []
-        each = self.program.classes[number]
         for slot in self.slots[number]:
             if slot.offsets is None:
                 found += self._inner_signs(slot.source, self._take(slot.members, rows), exact=exact)
@@ -247,7 +248,6 @@ class Drafting:
                 found.append(sign)
             if (counts == 1).all():
                 found += self._inner_signs(slot.source, members, exact=exact)
-        assert all(len(sign) == (each.size if rows is None else len(rows)) for sign in found)
         return found
 
     def _inner_signs(self, source: int, members: Column, *, exact: bool) -> list[Column]:
@@ -264,7 +264,9 @@ class Drafting:
             return [self.leaves.blocks[source][members]]
         if each.kind in LEAVES or self.stored[source]:
             return []
-        return [part for slot in self.slots[source] for part in self._parts(slot.source, self._take(slot.members, members))]
+        return [
+            part for slot in self.slots[source] for part in self._parts(slot.source, self._take(slot.members, members))
+        ]
 
 
 def _sign_of_counts(counts: Column, exact: bool) -> Column | None:

@@ -51,7 +51,6 @@ def fit(column: Column, rows: Loops, terms: Loops | None = None) -> Fit:
         peeled = _peel(column, terms)
         outer = fit(peeled[0], rows) if peeled else None
     else:
-        assert rows.counts is not None
         peeled = _peel(column, Loops(rows.extents[-1:], rows.counts))
         outer = fit_dense(peeled[0].reshape(rows.extents[:-1])) if peeled else None
     if peeled is None or outer is None or not (outer.affine or peeled[1].affine):
@@ -69,7 +68,7 @@ def fit_dense(block: Column) -> Fit:
     corner = (0,) * block.ndim
     base = int(block[corner])
     strides = [
-        int(block[corner[:axis] + (1,) + corner[axis + 1 :]]) - base if extent > 1 else 0
+        int(block[(*corner[:axis], 1, *corner[axis + 1 :])]) - base if extent > 1 else 0
         for axis, extent in enumerate(block.shape)
     ]
     if (block == base + _ramp(strides, block.shape)).all():
@@ -87,7 +86,7 @@ def fit_dense(block: Column) -> Fit:
 def _ramp(strides: list[int], extents: tuple[int, ...]) -> Column:
     """Return Σ strides[d] · index[d] as an array that broadcasts to the extents."""
     ramp = np.zeros((1,) * len(extents), dtype=np.int64)
-    for axis, (stride, extent) in enumerate(zip(strides, extents)):
+    for axis, (stride, extent) in enumerate(zip(strides, extents, strict=True)):
         if stride:
             shape = (1,) * axis + (extent,) + (1,) * (len(extents) - axis - 1)
             ramp = ramp + (stride * np.arange(extent, dtype=np.int64)).reshape(shape)

@@ -62,12 +62,11 @@ def stored_classes(program: ClassProgram) -> list[bool]:
 def _may_live_inside(program: ClassProgram, each: Class, slots: list[Slot], among_terms: bool) -> bool:
     if each.kind is not Kind.MAP and among_terms:
         return False
-    assert each.rule is None or each.rule.code > 0
-    plain = each.rule is not None and each.rule.slope is None
-    if plain and each.rule.code == multiply.code and among_terms and len(slots) == 1:
+    code = each.rule.code if each.rule is not None and each.rule.slope is None else 0
+    if code == multiply.code and among_terms and len(slots) == 1:
         return True
     uses = sum(len(slot.members) for slot in slots)
-    if plain and each.rule.code in CHEAP and uses <= 2 * each.size:
+    if code in CHEAP and uses <= 2 * each.size:
         others = [program.classes[slot.source].kind for slot in each.slots]
         if all(kind in LEAVES for kind in others) and sum(kind is not Kind.CONSTANT for kind in others) <= 1:
             return True
@@ -97,7 +96,7 @@ def equal_slots(a: Slot, b: Slot) -> bool:
     if (a.offsets is None) != (b.offsets is None) or len(a.members) != len(b.members):
         return False
     same = a.members is b.members or np.array_equal(a.members, b.members)
-    return same and (a.offsets is None or a.offsets is b.offsets or np.array_equal(a.offsets, b.offsets))
+    return same and (a.offsets is None or b.offsets is None or np.array_equal(a.offsets, b.offsets))
 
 
 def given_back(program: ClassProgram) -> set[int]:

@@ -17,6 +17,9 @@ from chainrule.compiler.nests.drafts import Draft, Leaf, Result
 from chainrule.compiler.nests.fitting import Fit
 from chainrule.compiler.nests.nest import Region
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 SWEEPS = 3
 # A change must be worth this much.
 BETTER = 0.998
@@ -39,12 +42,14 @@ def choose_layouts(drafts: list[Draft], blocks: list[Block]) -> list[Draft]:
     """Give every block its strides; return the drafts with those that copy blocks."""
     costs = [DraftCost(draft, blocks) for draft in drafts]
     users: list[list[DraftCost]] = [[] for _ in blocks]
-    for draft, cost in zip(drafts, costs):
+    for draft, cost in zip(drafts, costs, strict=True):
         for number in {leaf.block for leaf in [*(leaf for leaf, _ in draft.leaves()), *draft.targets()]}:
             if number is not None:
                 users[number].append(cost)
-    best = min((_descend(blocks, users, costs, turned=turned) for turned in (False, True)), key=lambda found: found.cost)
-    for block, strides in zip(blocks, best.strides):
+    best = min(
+        (_descend(blocks, users, costs, turned=turned) for turned in (False, True)), key=lambda found: found.cost
+    )
+    for block, strides in zip(blocks, best.strides, strict=True):
         block.strides = strides
     return _with_copies(drafts, blocks, best)
 
@@ -85,33 +90,14 @@ def _improve(
         strides = strides_of(block, order)
         if strides not in options:
             options.append(strides)
-    table: list[list[float]] = []
-    for user in users:
-        kept = user.views.get(number)
-        row = []
-        for user.views[number] in options:
-            row.append(user())
-        table.append(row)
-        user.views.pop(number)
-        if kept is not None:
-            user.views[number] = kept
+    table = [[_cost_with(user, number, strides) for strides in options] for user in users]
     bound = [number in user.stored for user in users]
-    best: tuple[float, int, int] | None = None
-    for main in range(len(options)):
-        if block.fixed and options[main] != block.strides:
-            continue
-        for other in range(len(options)):
-            cost = _copy_cost(block) if other != main else 0.0
-            cost += sum(row[main] if held else min(row[main], row[other]) for row, held in zip(table, bound))
-            if best is None or cost < best[0]:
-                best = cost, main, other
-    assert best is not None
-    if best[0] >= BETTER * before:
+    best, main, other = min(_combinations(block, options, table, bound))
+    if best >= BETTER * before:
         return False
-    _, main, other = best
     block.strides = options[main]
     copies.pop(number, None)
-    for user, row, held in zip(users, table, bound):
+    for user, row, held in zip(users, table, bound, strict=True):
         user.views.pop(number, None)
         reads_copy = not held and row[other] < row[main]
         now[id(user)] = row[other] if reads_copy else row[main]
@@ -119,6 +105,32 @@ def _improve(
             user.views[number] = options[other]
             copies.setdefault(number, (options[other], []))[1].append(user)
     return True
+
+
+def _cost_with(user: DraftCost, number: int, strides: list[int]) -> float:
+    """Return what a user costs if a block lies otherwise."""
+    kept = user.views.pop(number, None)
+    user.views[number] = strides
+    cost = user()
+    user.views.pop(number)
+    if kept is not None:
+        user.views[number] = kept
+    return cost
+
+
+def _combinations(
+    block: Block, options: list[list[int]], table: list[list[float]], bound: list[bool]
+) -> Iterator[tuple[float, int, int]]:
+    """Yield cost, strides and strides of a copy (the same: no copy) for every choice."""
+    for main in range(len(options)):
+        if block.fixed and options[main] != block.strides:
+            continue
+        for other in range(len(options)):
+            cost = _copy_cost(block) if other != main else 0.0
+            cost += sum(
+                row[main] if held else min(row[main], row[other]) for row, held in zip(table, bound, strict=True)
+            )
+            yield cost, main, other
 
 
 def _copy_cost(block: Block) -> float:
@@ -139,7 +151,7 @@ def strides_of(block: Block, order: Order) -> list[int]:
     for digit in reversed(order):
         strides[digit] = step
         step *= extents[digit]
-        if not block.fixed and LANES <= step and digit == order[-1] and len(order) > 1:
+        if not block.fixed and step >= LANES and digit == order[-1] and len(order) > 1:
             step = -(-step // LANES) * LANES
     return strides
 

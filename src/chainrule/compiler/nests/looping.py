@@ -9,6 +9,7 @@ import numpy as np
 from chainrule.compiler.nests.blocks import Block
 from chainrule.compiler.nests.discovering import row_loops, term_loops
 from chainrule.compiler.nests.fitting import Fit, Loops, first_of_rows, fit
+from chainrule.compiler.nests.known import known
 from chainrule.compiler.nests.nest import Region
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ class Looping:
         digits: dict[int, list[Column]] = {}
         placed = [(leaf, around) for leaf, around in draft.leaves() if leaf.block is not None]
         for leaf, around in [*placed, *((target, None) for target in draft.targets())]:
-            assert leaf.block is not None
-            digits[id(leaf)] = self.blocks[leaf.block].digits(leaf.column)
+            digits[id(leaf)] = self.blocks[known(leaf.block)].digits(leaf.column)
             (row_columns if around is None else term_columns[id(around)]).extend(digits[id(leaf)])
         for terms in reductions:
             terms.loops = term_loops(term_columns[id(terms)], terms.counts)
@@ -44,7 +44,7 @@ class Looping:
                 row_columns.append(terms.counts)
         draft.loops = row_loops(row_columns, draft.size)
         for leaf, around in placed:
-            leaf.digits = [fit(digit, draft.loops, around and around.loops) for digit in digits[id(leaf)]]
+            leaf.digits = [fit(digit, draft.loops, around.loops if around else None) for digit in digits[id(leaf)]]
         for target in draft.targets():
             self._fit_target(target, draft, digits[id(target)])
         for leaf, around in draft.leaves():
@@ -52,8 +52,7 @@ class Looping:
                 self._place_constants(leaf, draft.loops, around)
 
     def _fit_target(self, target: Leaf, draft: Draft, digits: list[Column]) -> None:
-        assert target.block is not None
-        block = self.blocks[target.block]
+        block = self.blocks[known(target.block)]
         if block.region is Region.ARENA and block.size == draft.size:  # then its numbers are in the order of the rows
             block.loops = draft.loops
             digits = block.digits(target.column)
@@ -61,15 +60,15 @@ class Looping:
 
     def _place_constants(self, leaf: Leaf, rows: Loops, around: Terms | None) -> None:
         """Give constants a block in the order of the loops, without those loops in which they stay the same."""
-        assert leaf.numbers is not None
+        numbers = known(leaf.numbers)
         terms = around.loops if around is not None else Loops(())
         extents = rows.extents + terms.extents
         if rows.counts is not None or terms.counts is not None:
-            pool, column = np.unique(leaf.numbers.view(np.int64), return_inverse=True)
+            pool, column = np.unique(numbers.view(np.int64), return_inverse=True)
             leaf.block = self._constant_block((len(pool),), pool)
-            leaf.digits = [fit(column.astype(np.int64), rows, around and terms)]
+            leaf.digits = [fit(column.astype(np.int64), rows, terms if around else None)]
             return
-        bits = leaf.numbers.view(np.int64).reshape(extents)
+        bits = numbers.view(np.int64).reshape(extents)
         axes = [axis for axis in range(len(extents)) if (bits != bits.take([0], axis=axis)).any()]
         bits = bits[tuple(slice(None) if axis in axes else 0 for axis in range(len(extents)))]
         leaf.block = self._constant_block(bits.shape, bits)

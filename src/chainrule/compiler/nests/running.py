@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chainrule.compiler.nests.nest import Add, Address, Apply, Expression, Load, Nest, NestProgram, Number, Reduce, Region
+from chainrule.compiler.nests.nest import (
+    Add,
+    Address,
+    Apply,
+    Expression,
+    Load,
+    Nest,
+    NestProgram,
+    Number,
+    Reduce,
+    Region,
+)
 from chainrule.compiler.raising.numeric import apply_rule
 
 if TYPE_CHECKING:
@@ -51,10 +62,11 @@ def run_nest(nest: Nest, nests: NestProgram, memory: dict[tuple[Region, int], Nu
     """Run all steps of one nest at once."""
     run = _Run(nest, nests, memory)
     values = [np.broadcast_to(run.value(store.value, ()), run.live.shape) for store in nest.stores]
-    for store, value in zip(nest.stores, values):
+    for store, value in zip(nest.stores, values, strict=True):
         where, numbers = run.place(store.address, ())
         where = np.broadcast_to(where, run.live.shape)[run.live]
-        assert len(np.unique(where)) == len(where), f"two steps of the nest of classes {nest.classes} store to one place"
+        if len(np.unique(where)) < len(where):
+            raise AssertionError(f"two steps of the nest of classes {nest.classes} store to one place")
         numbers[where] = value[run.live]
 
 
@@ -81,7 +93,9 @@ class _Run:
             operands = np.broadcast_arrays(*[self.value(each, terms) for each in expression.operands])
             return apply_rule(expression.rule, operands)
         if isinstance(expression, Add):
-            return sum((self.value(each, terms) for each in expression.terms[1:]), self.value(expression.terms[0], terms))
+            return sum(
+                (self.value(each, terms) for each in expression.terms[1:]), self.value(expression.terms[0], terms)
+            )
         return self.reduce(expression, terms)
 
     def reduce(self, expression: Reduce, terms: tuple[int, ...]) -> Numbers:
@@ -103,9 +117,10 @@ class _Run:
             where = where + self.lookup(address.table, address.table_strides, extents)
         buffer = self.nests.buffers[address.buffer]
         numbers = self.memory[buffer.region, buffer.group][buffer.offset : buffer.offset + buffer.size]
-        live = np.broadcast_to(where, extents)[np.broadcast_to(self.live.reshape(self.live.shape + (1,) * len(terms)), extents)]
-        if not terms and live.size:
-            assert 0 <= live.min() and live.max() < len(numbers), f"classes {self.nest.classes} leave {buffer}"
+        if not terms:
+            live = np.broadcast_to(where, extents)[self.live]
+            if live.size and (live.min() < 0 or live.max() >= len(numbers)):
+                raise AssertionError(f"the nest of classes {self.nest.classes} leaves {buffer}")
         return where, numbers
 
     def lookup(self, table: int, strides: tuple[int, ...], extents: tuple[int, ...]) -> NDArray[np.int64]:
@@ -115,9 +130,10 @@ class _Run:
 
 def _ramp(base: int, strides: tuple[int, ...], extents: tuple[int, ...]) -> NDArray[np.int64]:
     """Return base + Σ strides[d] · index[d], with extent 1 where a stride is zero."""
-    assert len(strides) == len(extents)
     ramp = np.full((1,) * len(extents), base, dtype=np.int64)
-    for axis, (stride, extent) in enumerate(zip(strides, extents)):
+    for axis, (stride, extent) in enumerate(zip(strides, extents, strict=True)):
         if stride:
-            ramp = ramp + (stride * np.arange(extent)).reshape([-1 if other == axis else 1 for other in range(len(extents))])
+            ramp = ramp + (stride * np.arange(extent)).reshape(
+                [-1 if other == axis else 1 for other in range(len(extents))]
+            )
     return ramp
