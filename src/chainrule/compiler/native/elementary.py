@@ -1,8 +1,8 @@
 """The primitives: what the emitter computes in vectors, each within a few units of the last place.
 
-exp and its relatives reduce their argument by multiples of ln 2 (Cody and Waite 1980), log by powers of 2; what is left is
-a polynomial that `tests/compiler/native/test_elementary.py` holds against mpmath. Numbers below the normal floats may come
-out as such or as 0.
+exp and its relatives reduce their argument by multiples of ln 2 (Cody and Waite 1980), log by powers of 2; what is left
+is a polynomial that `tests/compiler/native/test_elementary.py` holds against mpmath. Numbers below the normal floats
+may come out as such or as 0.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def _scaled(p: Lanes, n: Lanes) -> Lanes:
         kind, width = p.type, p.lanes * 64
         name = f"@llvm.x86.avx512.mask.scalef.pd.{width}"
         p.writer.declare(f"declare {kind} {name}({kind}, {kind}, {kind}, i8, i32)")
-        text = f"call {kind} {name}({kind} {p.text}, {kind} {n.spread(p.lanes).text}, {kind} zeroinitializer, i8 -1, i32 4)"
-        return Lanes(p.writer, p.writer.pure(text), p.lanes)
+        operands = f"{kind} {p.text}, {kind} {n.spread(p.lanes).text}, {kind} zeroinitializer, i8 -1, i32 4"
+        return Lanes(p.writer, p.writer.pure(f"call {kind} {name}({operands})"), p.lanes)
     half = n.fused(0.5, ROUNDER) - ROUNDER
     return p * _power_of_two(half) * _power_of_two(n - half)
 

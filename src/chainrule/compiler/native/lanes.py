@@ -1,7 +1,7 @@
 """A number, or several side by side, in generated code, with the operators that formulas are written with.
 
-No operation carries a licence of fast arithmetic: where products and sums are fused, the formula says `fused`, and where
-terms may be added in another order, the emitter has done it. So nan and infinities come out as IEEE 754 has them.
+No operation carries a licence of fast arithmetic: where products and sums are fused, the formula says `fused`, and
+where terms may be added in another order, the emitter has done it. So nan and infinities come out as IEEE 754 has them.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """From a nest to one graph of nodes: reductions get dimensions of their own, factors that do not change leave sums.
 
-Dimensions of equal reductions are the same dimension, so that the emitter can run them as one loop; neighbouring dimensions
-that every address walks through as one become one.
+Dimensions of equal reductions are the same dimension, so that the emitter can run them as one loop; neighbouring
+dimensions that every address walks through as one become one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 from typing import TypeAlias
 
@@ -213,7 +214,7 @@ class Lowering:
         for each in self.dims:
             counted.update(dim for dim, _ in each.count_strides)
         extents = [each.extent for each in self.dims]
-        pairs = {(a, b) for dims, _ in uses for a, b in zip(dims, dims[1:], strict=False)}
+        pairs = {(a, b) for dims, _ in uses for a, b in pairwise(dims)}
         for a, b in sorted(pairs, reverse=True):
             same_loop = (a < len(outer)) == (b < len(outer)) and (a < len(outer) or self._same_reduction(a, b))
             if same_loop and a not in counted and b not in counted and _joinable(a, b, extents[b], uses):

@@ -1,7 +1,7 @@
 """The code of one nest: loops over blocks, and in each block a small tile of points kept in registers.
 
-What a node is worth at the points of a tile is computed once for those of its own dimensions, as far out as its dimensions
-let it stand: that is all the reuse of loads, hoisting and register blocking there is.
+What a node is worth at the points of a tile is computed once for those of its own dimensions, as far out as its
+dimensions let it stand: that is all the reuse of loads, hoisting and register blocking there is.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """How a nest's loops become vector code: which dimension lies across the lanes, how large a tile is kept in registers.
 
-The choice is the cheapest of a few dozen candidates under a model of the processor: two loads, two multiply-adds and a store
-a cycle, four cycles until a sum can be added to again.
+The choice is the cheapest of a few dozen candidates under a model of the processor: two loads, two multiply-adds and a
+store a cycle, four cycles until a sum can be added to again.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -14,26 +15,27 @@ from chainrule.compiler.native.lowering import Lowered, Place, lower
 from chainrule.compiler.native.symbols import Node
 from chainrule.compiler.nests.nest import Nest, NestProgram
 
-# Cycles of a vector operation, for one vector; add, multiply and the like take half a cycle
+# Half cycles of a vector operation, for one vector; those that are not here take one
 ARITHMETIC = {
-    "divide": 6.0,
-    "sqrt": 9.0,
-    "exp": 11.0,
-    "expm1": 12.0,
-    "log": 16.0,
-    "log1p": 24.0,
-    "tanh": 18.0,
-    "sigmoid": 18.0,
-    "softplus": 36.0,
-    "silu": 19.0,
-    "exp_difference": 15.0,
-    "maximum": 1.5,
-    "minimum": 1.5,
+    "divide": 12,
+    "sqrt": 18,
+    "exp": 22,
+    "expm1": 24,
+    "log": 32,
+    "log1p": 48,
+    "tanh": 36,
+    "sigmoid": 36,
+    "softplus": 72,
+    "silu": 38,
+    "exp_difference": 30,
+    "maximum": 3,
+    "minimum": 3,
 }
 CALL = 60.0  # one lane of a function of the C library
 LATENCY = 4.0
 LOOP = 2.0  # a turn of a loop that its body cannot hide
 BRANCH = 8.0  # entering and leaving a loop
+INSTRUCTION = 0.03  # what one more instruction may save at the least: it takes 40 µs to compile
 MOST_TOTALS = 24  # running sums in registers, of 32
 MOST_UNROLLED = 8  # terms of a sum in one block
 
@@ -91,48 +93,38 @@ class _Model:
         self.lowered = lowered
         self.dims = lowered.dims
         self.width = width
-        self.registers = MOST_TOTALS if width == 8 else 10
-        self.loads: dict[Place, int] = {}  # by place, the dimensions that the reduction around it has
-        self.work: dict[tuple[int, int], float] = {}  # by dimensions, and those of the reduction around it
-        self.calls: dict[tuple[int, int], int] = {}
-        self.reductions: dict[tuple[int, ...], dict[int, int]] = {}
+        self.most_totals = MOST_TOTALS if width == 8 else MOST_TOTALS // 2
+        self.loads: set[Place] = set()
         self.stores = [place for place, _ in lowered.stores]
-        self._gather()
+        self.work: Counter[int] = Counter()  # half cycles, by the dimensions of what is computed
+        self.calls: Counter[int] = Counter()
+        self.nodes: Counter[int] = Counter()
+        self.reductions: dict[tuple[int, ...], Counter[int]] = {}
+        for node in nodes_of(lowered):
+            self._note(node)
+        self.summed = tuple(dim for own in self.reductions for dim in own)
         self.fixed = 0  # dimensions on which run-time lengths depend: no tiles, no lanes
         for dim in self.dims:
             self.fixed |= dim.count_dims
 
-    def _gather(self) -> None:
-        seen: set[tuple[int, int]] = set()
-        stack = [(node, 0) for _, node in self.lowered.stores]
-        while stack:
-            node, around = stack.pop()
-            if (node.number, around) in seen or node.op == "number":
-                continue
-            seen.add((node.number, around))
-            inner = around
-            if node.op == "reduce":
-                own = node.detail[0]
-                inner = sum(1 << dim for dim in own)
-                totals = self.reductions.setdefault(own, {})
-                totals[node.dims] = totals.get(node.dims, 0) + 1
-                stack.extend((each, around) for each in node.operands[1:])
-                self._note_work(node.operands[0].dims | inner, 0.5)
-                body = node.operands[0]
-                stack.extend((each, inner) for each in (body.operands if body.op == "multiply" else (body,)))
-                continue
-            stack.extend((each, inner) for each in node.operands)
-            if node.op == "load":
-                self.loads[node.detail] = around
-            elif node.op == "call":
-                self.calls[node.dims, around] = self.calls.get((node.dims, around), 0) + 1
-            elif node.op == "sum":
-                self._note_work(node.dims, 0.5 * (len(node.operands) - 1))
-            elif not (node.op == "multiply" and around == -1):
-                self._note_work(node.dims, ARITHMETIC.get(node.op, 0.5))
-
-    def _note_work(self, dims: int, cycles: float) -> None:
-        self.work[dims, 0] = self.work.get((dims, 0), 0.0) + cycles
+    def _note(self, node: Node) -> None:
+        dims = node.dims
+        if node.op == "load":
+            self.loads.add(node.detail)
+        elif node.op == "reduce":
+            own, _ = node.detail
+            self.reductions.setdefault(own, Counter())[dims] += 1
+            dims |= sum(1 << dim for dim in own)
+            self.work[dims] += 1
+            if node.operands[0].op == "multiply":  # fused with the addition
+                self.work[node.operands[0].dims] -= 1
+        elif node.op == "call":
+            self.calls[dims] += 1
+        elif node.op == "sum":
+            self.work[dims] += len(node.operands) - 1
+        elif node.op != "number":
+            self.work[dims] += ARITHMETIC.get(node.op, 1)
+        self.nodes[dims] += 1
 
     # Candidates
 
@@ -175,17 +167,17 @@ class _Model:
             return
         dim = dims[0]
         blocks = -(-self.dims[dim].extent // (width if dim == vector else 1))
-        options = [size for size in (1, 2, 3, 4, 5, 6, 8) if size <= blocks and (size < 5 or blocks % size == 0)]
+        options = [size for size in range(1, min(8, blocks) + 1) if size in {1, 2, 3, 4} or blocks % size == 0]
         for rest in self._sizes(dims[1:], vector, width):
             for size in options:
-                if size * prod(rest) <= self.registers:
+                if size * prod(rest) <= self.most_totals:
                     yield (size, *rest)
 
     def _with_unrolled_sums(
         self, tile: list[int], vector: int | None, width: int
     ) -> Iterator[tuple[tuple[int, ...], bool]]:
         totals = self._totals(tile)
-        if totals > self.registers:
+        if totals > self.most_totals:
             return
         tile = list(tile)
         split = False
@@ -197,7 +189,7 @@ class _Model:
             most = MOST_UNROLLED
             if totals < 8 and blocks >= 4:
                 split = True
-                most = max(1, min(most, self.registers // max(1, totals), 8))
+                most = max(1, min(most, self.most_totals // max(1, totals), 8))
             elif totals >= 8:
                 most = 2
             tile[inner] = max(size for size in range(1, min(most, blocks) + 1) if blocks % size == 0 or size <= 4)
@@ -219,95 +211,121 @@ class _Model:
 
     def price(self, schedule: Schedule) -> float:
         """Return about how many cycles a schedule takes."""
-        loads = sum(self._load_cost(place, around, schedule) for place, around in self.loads.items())
-        stores = sum(self._store_cost(place, schedule) for place in self.stores)
-        work = sum(cycles * self._times(dims, schedule) for (dims, _), cycles in self.work.items())
-        for (dims, _), number in self.calls.items():
-            lanes = schedule.width if self._over_lanes(dims, schedule) else 1
-            work += CALL * number * lanes * self._times(dims, schedule)
+        return _Price(self, schedule).total()
+
+
+class _Price:
+    """The price of one schedule."""
+
+    def __init__(self, model: _Model, schedule: Schedule) -> None:
+        self.model = model
+        self.schedule = schedule
+        self.vector = schedule.vector
+        self.order = model.lowered.order
+        extents = [dim.extent for dim in model.dims]
+        self.points = [
+            -(-extent // schedule.width) if dim == self.vector else extent for dim, extent in enumerate(extents)
+        ]
+        self.blocks = [-(-points // tile) for points, tile in zip(self.points, schedule.tile, strict=True)]
+        self.turns = prod(self.blocks[dim] for dim in self.order)
+        self._known: dict[int, int] = {}
+
+    def total(self) -> float:
+        """Return the whole price."""
+        model = self.model
+        loads = sum(self._load(place) for place in model.loads)
+        stores = sum(self._store(place) for place in model.stores)
+        work = 0.5 * sum(halves * self.times(dims) for dims, halves in model.work.items())
+        for dims, number in model.calls.items():
+            work += CALL * number * (self.schedule.width if self._across(dims) else 1) * self.times(dims)
         busy = max(loads, work, stores, (loads + work + stores) / 2.5)
-        return max(busy, self._waiting(schedule)) + self._overhead(schedule)
+        return max(busy, self._waiting()) + self._loops() + INSTRUCTION * self._instructions()
 
-    def _over_lanes(self, dims: int, schedule: Schedule) -> bool:
-        return schedule.vector is not None and bool(dims >> schedule.vector & 1)
+    def _across(self, dims: int) -> bool:
+        return self.vector is not None and bool(dims >> self.vector & 1)
 
-    def _blocks(self, dim: int, schedule: Schedule) -> int:
-        return -(-self.dims[dim].extent // schedule.step(dim))
-
-    def _times(self, dims: int, schedule: Schedule) -> float:
+    def times(self, dims: int) -> int:
         """Return how often a value of these dimensions is computed, in vectors where it differs over the lanes.
 
         Once for each of its own points, and again in each turn of a loop further out that it does not depend on.
         """
-        times = 1
-        inside = False
-        summed = [dim for own in self.reductions for dim in own if dims >> dim & 1]
-        for dim in [*summed[::-1], *reversed(self.lowered.order)]:
-            if dims >> dim & 1:
-                inside = True
-                times *= -(-self.dims[dim].extent // (schedule.width if dim == schedule.vector else 1))
-            elif inside:
-                times *= self._blocks(dim, schedule)
+        times = self._known.get(dims)
+        if times is None:
+            times, inside = 1, False
+            for dim in self.model.summed:
+                if dims >> dim & 1:
+                    inside = True
+                    times *= self.points[dim]
+            for dim in reversed(self.order):
+                if dims >> dim & 1:
+                    inside = True
+                    times *= self.points[dim]
+                elif inside:
+                    times *= self.blocks[dim]
+            self._known[dims] = times
         return times
 
-    def _load_cost(self, place: Place, around: int, schedule: Schedule) -> float:
-        times = self._times(place.dims, schedule)
-        if not self._over_lanes(place.dims, schedule):
-            return 0.5 * times + (0.5 * times if place.table is not None else 0.0)
-        assert schedule.vector is not None  # noqa: S101 - there are lanes
-        if place.table is not None and place.in_table(schedule.vector):
-            return 1.5 * schedule.width * times
-        if place.stride(schedule.vector) != 1:
-            return 1.2 * schedule.width * times
-        return (0.5 if place.table is None else 1.0) * times
+    def _load(self, place: Place) -> float:
+        dims = place.dims
+        times, width = self.times(dims), self.schedule.width
+        if self.vector is None or not dims >> self.vector & 1:
+            return times * (0.5 if place.table is None else 1.0)
+        if place.table is not None and place.in_table(self.vector):
+            return 1.5 * width * times
+        if place.stride(self.vector) != 1:
+            return 1.2 * width * times
+        return times * (0.5 if place.table is None else 1.0)
 
-    def _store_cost(self, place: Place, schedule: Schedule) -> float:
-        times = self._times(place.dims, schedule)
-        if not self._over_lanes(place.dims, schedule):
-            return times
-        assert schedule.vector is not None  # noqa: S101 - there are lanes
-        return times * (1.0 if place.stride(schedule.vector) == 1 else 1.5 * schedule.width)
+    def _store(self, place: Place) -> float:
+        dims = place.dims
+        times, width = self.times(dims), self.schedule.width
+        if self.vector is None or not dims >> self.vector & 1:
+            return 0.5 * times
+        if place.table is None and place.stride(self.vector) == 1:
+            return times * (1.0 if width > 4 else 0.5)
+        return 1.2 * width * times
 
-    def _waiting(self, schedule: Schedule) -> float:
+    def _waiting(self) -> float:
         """Return the cycles of the chains of additions, of which the processor overlaps two or so."""
         longest = 0.0
-        for own, totals in self.reductions.items():
-            outside = prod(self._blocks(dim, schedule) for dim in self.lowered.order)
-            turns = prod(self._blocks(dim, schedule) for dim in own)
-            chain = 1 if schedule.split else schedule.copies(own)
-            del totals
-            longest += outside * (turns * chain * LATENCY * 0.5 + (10.0 if outside > 1 else 20.0) * 0.3)
+        for own in self.model.reductions:
+            links = prod(self.blocks[dim] for dim in own)
+            if not self.schedule.split:
+                links *= self.schedule.copies(own)
+            longest += self.turns * (links * LATENCY * 0.5 + (3.0 if self.turns > 1 else 6.0))
         return longest
 
-    def _overhead(self, schedule: Schedule) -> float:
+    def _loops(self) -> float:
         """Return what loops cost by themselves, and adding up lanes."""
         cycles, turns = 0.0, 1
-        for dim in self.lowered.order:
-            blocks = self._blocks(dim, schedule)
-            if blocks > 1:
+        for dim in self.order:
+            if self.blocks[dim] > 1:
                 cycles += turns * BRANCH
-            turns *= blocks
+            turns *= self.blocks[dim]
         cycles += LOOP * turns * 0.5
-        for own, totals in self.reductions.items():
-            inner = prod(self._blocks(dim, schedule) for dim in own)
+        for own, totals in self.model.reductions.items():
+            inner = prod(self.blocks[dim] for dim in own)
             if inner > 1:
                 cycles += turns * (BRANCH * 0.5 + inner * LOOP * 0.5)
-            if schedule.vector in own:
-                sums = sum(
-                    number * prod(self.dims[dim].extent for dim in self.lowered.order if dims >> dim & 1)
+            if self.vector in own:
+                cycles += 5.0 * sum(
+                    number * prod(self.points[dim] for dim in self.order if dims >> dim & 1)
                     for dims, number in totals.items()
                 )
-                cycles += sums * 5.0
-            if schedule.split:
-                cycles += turns * schedule.copies(own) * 0.5
-        return cycles + self._uneven(schedule)
+            if self.schedule.split:
+                cycles += turns * self.schedule.copies(own) * 0.5
+        return cycles
 
-    def _uneven(self, schedule: Schedule) -> float:
-        """Return a little for every dimension whose blocks do not come out even: more code."""
-        return sum(2.0 for dim in self.lowered.order if self.dims[dim].extent % schedule.step(dim))
-
-
-__all__ = ["Schedule", "best_schedule", "choose"]
+    def _instructions(self) -> float:
+        """Return about how many instructions are written."""
+        tile = self.schedule.tile
+        count = 0
+        for dims, nodes in self.model.nodes.items():
+            count += nodes * prod(size for dim, size in enumerate(tile) if size > 1 and dims >> dim & 1)
+        for dim in (*self.order, *self.model.summed):
+            if self.points[dim] % tile[dim] and self.blocks[dim] > 1:
+                count *= 2
+        return count
 
 
 def nodes_of(lowered: Lowered) -> Iterator[Node]:

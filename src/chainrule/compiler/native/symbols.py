@@ -16,17 +16,21 @@ from typing import Any, TypeAlias
 from chainrule.compiler.classes import Rule
 from chainrule.errors import ChainruleError, NumberError
 from chainrule.ops import TABLE, ieee
-from chainrule.ops.elementary import SMALL
+from chainrule.ops.elementary import LARGE, SMALL
 from chainrule.ops.row import BY_CODE, Op
 
-# Rows that `elementary.py` has vector code for; every other row is put together from these and functions of the C library.
+# Rows that `elementary.py` has vector code for; every other row is put together from these and the C library
 PRIMITIVES = frozenset(
-    "add subtract multiply divide negative absolute sqrt maximum minimum where less less_equal equal relu leaky_relu exp log "
-    "log1p expm1 tanh sigmoid softplus silu exp_difference".split()
+    (
+        *("add", "subtract", "multiply", "divide", "negative", "absolute", "sqrt"),
+        *("maximum", "minimum", "where", "less", "less_equal", "equal", "relu", "leaky_relu"),
+        *("exp", "log", "log1p", "expm1", "exp_difference", "tanh", "sigmoid", "softplus", "silu"),
+    )
 )
-# What a value's text calls the C library's functions by, where a row does the same
+WHOLE_POWERS = 64  # powers up to this are products: at most 12 of them, and so 12 roundings
+# What a value's text calls functions of the C library by that are rows themselves
 LIBRARY_ROWS = {"fabs": "absolute", "divide": "divide", "pow": "power"} | {
-    name: name for name in "exp log log1p expm1 tanh sqrt".split()
+    name: name for name in ("exp", "log", "log1p", "expm1", "tanh", "sqrt")
 }
 MOST_WAYS = 64  # through one row's value
 WHOLE_POWERS = 64  # powers up to this are products: at most 12 of them, and so 12 roundings
@@ -46,7 +50,7 @@ class Node:
         op: `load`, `number`, `reduce`, `sum` (of any number of operands), `call`, or a primitive's name.
         operands: what it is computed from; of a `reduce` its body and, if it has one, what the sum starts with.
         dims: a bit for each dimension that the value depends on.
-        detail: of a load its place, of a number the float, of a reduce its dimensions, of a call the function's name in the C library.
+        detail: of a load its place, of a number the float, of a reduce its dimensions, of a call the C function's name.
         number: its place in the order of making, operands first.
     """
 
@@ -104,11 +108,10 @@ class Graph:
         if rule.slope is None:
             return self.value(row, operands)
         symbols = [Symbol(self, each) for each in operands]
-        if row.arity is None:
-            return self._explored(
-                lambda *all_of_them: row.derivatives[0](all_of_them[:-1], all_of_them[-1])[rule.slope], symbols, row
-            )
-        return self._explored(row.derivatives[rule.slope], symbols, row)
+        if row.arity is not None:
+            return self._explored(row.derivatives[rule.slope], symbols, row)
+        place = rule.slope
+        return self._explored(lambda *each: row.derivatives[0](each[:-1], each[-1])[place], symbols, row)
 
     def value(self, row: Op, operands: tuple[Node, ...]) -> Node:
         """Return the node of a row's value."""
@@ -175,7 +178,9 @@ class Graph:
         return self.node("multiply", (a, b) if a.number <= b.number else (b, a))
 
     def _divide(self, a: Node, b: Node) -> Node:
-        return a if is_number(b, 1.0) else self.node("divide", (a, b))
+        if b.op == "number" and SMALL < abs(float_of(b)) < LARGE and a.op != "number":
+            return self._multiply(a, self.constant(1.0 / float_of(b)))
+        return self.node("divide", (a, b))
 
     def _negative(self, a: Node) -> Node:
         return a.operands[0] if a.op == "negative" else self.node("negative", (a,))
@@ -285,7 +290,7 @@ class Symbol:
         self.graph = graph
         self.node = node
 
-    def __chainrule_apply__(self, row: Op, operands: Sequence[Operand]) -> Symbol:  # noqa: PLW3201 - ops look for it
+    def __chainrule_apply__(self, row: Op, operands: Sequence[Operand]) -> Symbol:
         """Apply an op of the table, see `chainrule.ops.row.Op`."""
         return Symbol(self.graph, self.graph.value(row, tuple(self.graph.lift(each) for each in operands)))
 

@@ -24,8 +24,8 @@ class NativeUpdate:
     """A compiled update; its address is good as long as this object lives.
 
     Attributes:
-        address: of `void f(double *values, double *gradients, double *state, double *hyper, int64 n)`: the arrays of the
-            state lie one after another, each n long; hyper holds the numbers that the rule takes by name, in order.
+        address: of `void f(double *values, double *gradients, double *state, double *hyper, int64 n)`; the arrays of
+            the state lie one after another, each n long; hyper holds the numbers that the rule takes by name, in order.
         source: the LLVM text.
         seconds: how long compiling took.
     """
@@ -97,6 +97,7 @@ class _Update:
         self.results = results
         self.width = width
         self.known: dict[int, Lanes] = {}
+        self.reciprocals: dict[int, Lanes] = {}
         self.index = ""
         self.mask: Lanes | None = None
 
@@ -106,6 +107,9 @@ class _Update:
         for node in _nodes(self.results):
             if not node.dims:
                 self.known[node.number] = self._compute(node, 1)
+            elif node.op == "divide" and not node.operands[1].dims:
+                divisor = node.operands[1].number
+                self.reciprocals[divisor] = 1.0 / self.known[divisor]
         outside = dict(self.known)
         full = writer.value(f"and i64 %n, {-width}")
         with writer.loop(full, width, may_be_empty=True) as loop:
@@ -139,6 +143,8 @@ class _Update:
             count = lanes if node.dims else 1
             return Lanes(writer, writer.value(f"load {vector_type(count)}, ptr {place}, align 8"), count)
         operands = [self.known[each.number] for each in node.operands]
+        if node.op == "divide" and node.dims and not node.operands[1].dims:  # one division before the loop
+            return operands[0] * self.reciprocals[node.operands[1].number]
         if node.op == "call":
             return self._call(node.detail, operands)
         if node.op == "sum":
