@@ -9,8 +9,12 @@ from typing import Any
 from bench import machine
 from bench.compiled.rows import COMPILED, PEERS, Compiling, Whole
 from bench.compiled.turns import Measured
-from bench.harness import ratio, reached
+from bench.harness import Comparison, ratio, reached
 from bench.report import Line, duration, goal_text, markdown_table, ratio_text, short, verdict
+
+# Peers that take all steps of a turn in one call, as run(n) does; and rows that are no peers.
+LOOPS = ("c", "jax_loop")
+OURS = ("run", "arrays", "lists", "loss", "both")
 
 
 def timed_line(timing: Measured, timings: Mapping[str, Measured]) -> Line:
@@ -31,9 +35,22 @@ def timed_line(timing: Measured, timings: Mapping[str, Measured]) -> Line:
             outcomes.append(reached(comparison, values[0]))
         elif goal_text(comparison):
             outcomes.append(False)  # a figure that cannot be compared is not reached
+    if not row.comparisons:
+        texts += beside_ours(timing, timings)
     figure = f"{duration(timing.median)} (min {duration(timing.minimum)})"
     numbers = {"seconds": timing.seconds, "clock": timing.clock, **timing.facts}
     return Line(row.key, title, figure, "; ".join(texts), goals, verdict(outcomes), numbers)
+
+
+def beside_ours(timing: Measured, timings: Mapping[str, Measured]) -> list[str]:
+    """What a peer takes, in times of the compiled step that is used in the same way; one that is ahead stands out."""
+    workload, _, name = timing.row.key.partition(".")
+    ours = timings.get(f"{workload}.{'run' if name in LOOPS else 'arrays'}")
+    if name in OURS or ours is None or not ours.seconds or ours.missing or ours.wrong:
+        return []
+    median_ratio, of_minima = ratio(Comparison(ours.row.key, at_most=1.0), timing, ours)
+    text = f"{short(median_ratio)} times the {name_of(ours.row.key)} ({short(of_minima)})"
+    return [text if median_ratio >= 1 else f"**ahead**: {text}"]
 
 
 def name_of(key: str) -> str:

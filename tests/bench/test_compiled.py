@@ -129,6 +129,16 @@ def test_figure_without_its_base_is_not_reached() -> None:
     assert timed_line(missing, {}).figure == "missing: no gcc"
 
 
+def test_peer_that_is_ahead_stands_out() -> None:
+    timings = {key: measured(key, seconds) for key, seconds in {"demo.run": 2.0, "demo.arrays": 4.0}.items()}
+    said = {key: timed_line(measured(key, 3.0), timings).ratios for key in ("demo.c", "demo.jax", "demo.loss")}
+    assert said == {
+        "demo.c": "1.5 times the run (1.5)",
+        "demo.jax": "**ahead**: 0.75 times the arrays (0.75)",
+        "demo.loss": "",
+    }
+
+
 def test_fallback_cannot_pass_for_machine_code() -> None:
     row = rows.Compiling("compile.x", "x", (), at_most=1.0)
     found = {"sizes": {"scalars traced": 10}, "cpu": 0.5, "executor": "native", "note": ""}
