@@ -12,6 +12,7 @@ import pytest
 
 # Each of these lets tests skip on a person's machine; with CI set, nothing may be skipped for lack of it.
 NEEDED_IN_CI = (
+    "llvmlite",
     "torch",
     "micrograd",
     "sklearn",

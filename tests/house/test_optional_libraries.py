@@ -73,6 +73,12 @@ with cr.no_grad():
     assert not (a * 2.0)._prev
 assert pickle.loads(pickle.dumps(loss)).data == copy.deepcopy(loss).data == loss.data
 del loss, total, own
+
+import warnings
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # that it is slower without llvmlite, or not compiled at all
+    f = cr.compile(lambda x: x * x + 1.0)
+    assert [f(cr.Value(number)).data for number in (3.0, 4.0)] == [10.0, 17.0]
 """
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,11 +20,11 @@ from tests.training.models import LINE, PLANE, SIGNS, THIRDS, mlp
 needs_compiled = pytest.mark.skipif(not engine.compiled, reason="compiling needs the compiled engine")
 
 
-def trained(compile: Any, model: Any = None, y: Any = LINE, **options: Any) -> tuple[History, Any]:
+def trained(mode: Any, model: Any = None, y: Any = LINE, **options: Any) -> tuple[History, Any]:
     model = mlp(2, 5, 1, activation="tanh") if model is None else model
     optimizer = optim.Adam(model.parameters(), lr=0.02)
     given = {"epochs": 12, "batch_size": 16, "optimizer": optimizer, "verbose": 0}
-    return fit(model, PLANE, y, compile=compile, **given | options), model
+    return fit(model, PLANE, y, compile=mode, **given | options), model
 
 
 def close(a: Any, b: Any) -> None:
@@ -127,7 +129,7 @@ def test_true_insists() -> None:
     def loss(predictions: Any, targets: Any) -> Value:
         return losses.mse(predictions, targets) + 0.0 * predictions[0].grad
 
-    with pytest.raises(ArgumentError, match="compile=True, and .*loss"):
+    with pytest.raises(ArgumentError, match=r"compile=True, and .*loss"):
         trained(True, loss=loss)
     history, _ = trained("auto", loss=loss)
     assert "loss" in history.fallback
@@ -183,16 +185,29 @@ def test_a_model_that_changes_itself_runs_eagerly() -> None:
     assert fallen[1].calls >= eager[1].calls
 
 
-class Listing(Module):
-    """A model that reads a number which no walk over its attributes meets."""
+class Ticking:
+    """Something that no walk over a model's attributes meets."""
 
-    factors = [1.0]
+    ticks: Iterator[int] = itertools.count()
+
+
+class Hidden(Module):
+    """A model that computes something else every time."""
 
     def __init__(self) -> None:
         self.inner = mlp(2, 3, 1)
 
     def __call__(self, x: Any) -> Any:
-        return self.inner(x) * Listing.factors[0]
+        return self.inner(x) * (1.0 + next(Ticking.ticks))
+
+
+@needs_compiled
+def test_the_second_batch_is_compared_with_eager_code() -> None:
+    history, _ = trained("auto", Hidden())
+    assert history.executor == "eager"
+    assert "no longer computes what was traced" in history.fallback
+    with pytest.raises(ArgumentError, match="no longer computes what was traced"):
+        trained(True, Hidden())
 
 
 def test_settings_are_compared_by_what_the_attributes_hold() -> None:

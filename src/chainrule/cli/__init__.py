@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 
 from chainrule import __version__
-from chainrule.cli import demo, explain, fit, predict, show
+from chainrule.cli import bench, demo, explain, fit, predict, show
 from chainrule.cli.output import complain
 from chainrule.errors import ChainruleError
 
-COMMANDS = (demo, fit, predict, show, explain)
+COMMANDS = (demo, fit, predict, show, explain, bench)
 
 BAD_DATA, USAGE, INTERRUPTED = 1, 2, 130
 

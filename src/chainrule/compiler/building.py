@@ -63,7 +63,7 @@ def build(program: Program, wanted: str, expected_calls: float | None = None) ->
         wanted: 'native', 'tape', or 'auto': native where it can be had and pays.
         expected_calls: how often it will be called, where that is known.
     """
-    built = Built(None, sizes={"scalars traced": program.size})
+    built = Built(None, sizes={"nodes traced": program.size})
     if wanted == "tape" or (wanted == "auto" and not pays(program.size, expected_calls)):
         built.executor = built.timed("tape", lambda: Tape(program))
         return built

@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 
 from chainrule.compiler.building import Built, build
 from chainrule.compiler.comparing import difference
+from chainrule.compiler.describing import argument_names, describe_call, describe_guard
 from chainrule.compiler.report import Pass, Report, Specialisation
 from chainrule.compiler.sentences import hint, not_traced, place_of, too_many_traces, warn
 from chainrule.compiler.tracing import trace
@@ -58,16 +59,16 @@ class Specialised:
     traced: Any
     built: Built
 
-    def summary(self) -> Specialisation:
-        """Return what a report says of it."""
+    def summary(self, names: list[str]) -> Specialisation:
+        """Return what a report says of it; `names` are those of the function's arguments."""
         built = self.built
         return Specialisation(
-            structure=str(self.traced.pattern),
+            structure=describe_call(self.traced.pattern, names),
             executor=built.name,
             calls=self.entry.calls,
             sizes=built.sizes,
             passes=tuple(built.passes),
-            guards=tuple(map(str, self.traced.guards)),
+            guards=tuple(map(describe_guard, self.traced.guards)),
             note=built.note,
         )
 
@@ -194,6 +195,7 @@ class CompiledFunction(Entries):
 
     def report(self) -> Report:
         """Return who served the calls so far, what was traced, which passes took how long, and what is guarded."""
+        names = argument_names(self.fn)
         with self.lock:
             kept = self._kept()
             served = dict(self.retired)
@@ -205,7 +207,7 @@ class CompiledFunction(Entries):
                 interpreted_calls=served["tape"],
                 eager_calls=self.eager_calls,
                 traces=self.traces,
-                specialisations=tuple(each.summary() for each in kept),
+                specialisations=tuple(each.summary(names) for each in kept),
                 notes=tuple(dict.fromkeys(self.notes)),
             )
 
@@ -283,7 +285,7 @@ class CompiledFunction(Entries):
 
     def _refuse(self, refusal: NotTraceable, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         """Remember that a call could not be traced; say so when it will not be tried again."""
-        if refusal.temporary:
+        if refusal.temporary and refusal.__cause__ is None:  # another thread is tracing
             return
         key = outline(arguments, keywords)
         with self.lock:

@@ -26,7 +26,7 @@ class Specialisation:
         structure: the arguments' structure in words.
         executor: 'native' (machine code) or 'tape' (the interpreter in C).
         calls: how many calls it has served.
-        sizes: how many there are of 'scalars traced', 'scalars with gradients', 'classes', 'nests' and so on, in the
+        sizes: how many there are of 'nodes traced', 'scalars with gradients', 'classes', 'nests' and so on, in the
             order of the passes.
         passes: what was done, with the seconds that each step took.
         guards: what Python looked at while the function was traced, and in which line; each is checked at every call.

@@ -10,7 +10,7 @@ def specialisation(**options: object) -> Specialisation:
         "structure": "X: list",
         "executor": "native",
         "calls": 3,
-        "sizes": {"scalars traced": 65_818, "classes": 39},
+        "sizes": {"nodes traced": 65_818, "classes": 39},
         "passes": (Pass("trace", 0.006), Pass("machine code", 1.5)),
         "guards": ("line 3: if x > 0",),
     }
@@ -22,7 +22,7 @@ def test_as_text() -> None:
     assert str(report).splitlines() == [
         "loss (train.py:3): 3 native, 0 interpreted, 1 eager calls; 2 traces",
         "  X: list: native, 3 calls",
-        "    65,818 scalars traced → 39 classes",
+        "    65,818 nodes traced → 39 classes",
         "    trace 6 ms, machine code 1.5 s; 1.51 s in all",
         "    guard: line 3: if x > 0",
         "  said once",
@@ -50,7 +50,8 @@ def test_text_and_table_are_bounded() -> None:
 
 
 def test_notebook_shows_tables_and_no_html_of_the_program() -> None:
-    report = Report("<b>f", 3, specialisations=(specialisation(structure="<script>", guards=("<i>",)),), notes=("<hr>",))
+    one = specialisation(structure="<script>", guards=("<i>",))
+    report = Report("<b>f", 3, specialisations=(one,), notes=("<hr>",))
     shown = report._repr_mimebundle_()
     assert shown["text/plain"] == str(report)
     assert shown["text/html"] == report._repr_html_()
