@@ -27,6 +27,12 @@ def trained(mode: Any, model: Any = None, y: Any = LINE, **options: Any) -> tupl
     return fit(model, PLANE, y, compile=mode, **given | options), model
 
 
+@pytest.fixture(autouse=True)
+def worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The models here are small; that they are compiled all the same is the point."""
+    monkeypatch.setattr(batches, "WORTH", 0.0)
+
+
 def close(a: Any, b: Any) -> None:
     np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
@@ -66,9 +72,11 @@ def test_the_last_smaller_batch_is_another_structure() -> None:
     same(eager, compiled)
 
 
-def test_a_short_training_is_not_compiled() -> None:
-    history, _ = trained("auto", epochs=batches.FEWEST - 1, batch_size=None)
-    assert (history.executor, history.fallback) == ("eager", "")
+@needs_compiled
+def test_a_short_training_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "WORTH", 1e-3)
+    executors = [trained("auto", epochs=epochs, batch_size=None)[0].executor for epochs in (10, 1000)]
+    assert executors == ["eager", "tape"]  # 21 parameters, 40 rows: about 20 µs a batch
 
 
 def test_machine_code_pays_where_there_is_much_to_compute() -> None:

@@ -11,8 +11,11 @@ from chainrule.errors import ArgumentError, StaleTraceError
 from chainrule.training.frozen import Settings, settings_of
 
 Mode: TypeAlias = Literal["auto"] | bool
-# A trace costs what some eager batches cost, and the comparison one more.
-FEWEST = 8
+# About what an eager batch takes for each row and parameter. By sizes and not by a clock, so that the same training
+# takes the same way each time.
+SECONDS = 25e-9
+# Below this, nothing is compiled: loading the compiler and tracing take a good part of it.
+WORTH = 0.1
 # The second of these calls is compared with eager code, and then each of so many: see `_Compiled`.
 CHECKED = 1000
 # A model whose settings change from epoch to epoch is traced anew so often.
@@ -36,6 +39,7 @@ class Batches:
 
     def __init__(self, model: Any, forward: Callable[[Any], Any], loss: Callable[[Any, Any], Any], mode: Mode) -> None:
         self.model, self.forward, self.loss, self.mode = model, forward, loss, mode
+        self.parameters = len(model.parameters())
         self.expected: dict[int, int] = {}
         self.functions: dict[int, Callable[[Any, Any], tuple[Value, list[Value]]]] = {}
         self.settings: Settings | None = None
@@ -96,7 +100,7 @@ class Batches:
         """Return how batches of so many rows are run."""
         if self.mode is False or self.fallback or not engine.compiled:
             return self.eager
-        if self.mode == "auto" and self.expected.get(rows, 0) < FEWEST:
+        if self.mode == "auto" and SECONDS * self.expected.get(rows, 0) * rows * self.parameters < WORTH:
             return self.eager
         if self.settings is None:
             self.settings = settings_of(self.model)
