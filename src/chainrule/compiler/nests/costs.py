@@ -78,13 +78,16 @@ class DraftCost:
     Attributes:
         views: the strides of copies that it reads instead of the blocks themselves, by block.
         stored: the blocks that it stores to.
+        numbers: the blocks that it reads or stores to.
     """
 
     def __init__(self, draft: Draft, blocks: list[Block]) -> None:
         self.draft = draft
         self.blocks = blocks
         self.views: dict[int, list[int]] = {}
-        self.stored = {target.block for target in draft.targets()}
+        self.stored = {target.block for target in draft.targets() if target.block is not None}
+        self.numbers = sorted({leaf.block for leaf, _ in draft.leaves() if leaf.block is not None} | self.stored)
+        self._known: dict[tuple[tuple[int, ...], ...], float] = {}
         self.extents = draft.loops.extents
         self.operations = 0.0
         self.rows: list[Access] = []
@@ -111,6 +114,12 @@ class DraftCost:
 
     def __call__(self) -> float:
         """Return the cycles in the present layout."""
+        key = tuple(tuple(self._view(number)) for number in self.numbers)
+        if key not in self._known:
+            self._known[key] = self._cycles()
+        return self._known[key]
+
+    def _cycles(self) -> float:
         for access in [*self.rows, *(each for _, _, inside in self.terms for each in inside)]:
             access.strides = self._strides(access.leaf)
         steps = prod(self.extents)
@@ -122,11 +131,15 @@ class DraftCost:
             best = min(best, self._along(axis, steps))
         return best
 
+    def _view(self, number: int) -> list[int]:
+        """Return the strides of a block as the draft sees it."""
+        return self.views.get(number) or self.blocks[number].strides
+
     def _strides(self, leaf: Leaf) -> list[int]:
         """Return a leaf's strides over the loops, those of a copy if the draft reads one."""
         if leaf.block is None or not leaf.digits:
             return [0] * MOST_LOOPS
-        strides = self.views.get(leaf.block) or self.blocks[leaf.block].strides
+        strides = self._view(leaf.block)
         columns = zip(*[digit.strides for digit in leaf.digits], strict=True)
         return [sum(a * b for a, b in zip(column, strides, strict=True)) for column in columns]
 

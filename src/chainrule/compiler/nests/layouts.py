@@ -42,10 +42,9 @@ def choose_layouts(drafts: list[Draft], blocks: list[Block]) -> list[Draft]:
     """Give every block its strides; return the drafts with those that copy blocks."""
     costs = [DraftCost(draft, blocks) for draft in drafts]
     users: list[list[DraftCost]] = [[] for _ in blocks]
-    for draft, cost in zip(drafts, costs, strict=True):
-        for number in {leaf.block for leaf in [*(leaf for leaf, _ in draft.leaves()), *draft.targets()]}:
-            if number is not None:
-                users[number].append(cost)
+    for cost in costs:
+        for number in cost.numbers:
+            users[number].append(cost)
     best = min(
         (_descend(blocks, users, costs, turned=turned) for turned in (False, True)), key=lambda found: found.cost
     )
@@ -63,14 +62,15 @@ def _descend(blocks: list[Block], users: list[list[DraftCost]], costs: list[Draf
         block.strides = strides_of(block, order[1:] + order[:1] if turned and not block.fixed else order)
     now = {id(cost): cost() for cost in costs}
     copies: dict[int, tuple[list[int], list[DraftCost]]] = {}
+    waiting = {number for number, block in enumerate(blocks) if len(block.loops.extents) > 1 and users[number]}
+    movable = set(waiting)
     for _ in range(SWEEPS):
-        changed = False
-        for number, block in enumerate(blocks):
-            if len(block.loops.extents) < 2 or not users[number]:
-                continue
-            changed |= _improve(number, block, users[number], now, copies)
-        if not changed:
-            break
+        for number in sorted(waiting):
+            waiting.discard(number)
+            if _improve(number, blocks[number], users[number], now, copies):
+                waiting |= {
+                    near for user in users[number] for near in user.numbers if near in movable and near != number
+                }
     copied = sum(_copy_cost(blocks[number]) for number in copies)
     found = [(number, strides, readers) for number, (strides, readers) in copies.items()]
     return Choice(sum(now.values()) + copied, [block.strides for block in blocks], found)
