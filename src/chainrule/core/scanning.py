@@ -30,7 +30,6 @@ class Scanner(Scalars):
         program: a `chainrule.compiler.program.Program`.
         extras: by row, what is part of a class's key beside code and operands: a leaf's group, the number of a
             power's constant exponent among these, else 0.
-        detached: the code of the op that stops gradients, 0 where there is none.
         limit: how many classes are too many.
 
     """
@@ -38,7 +37,6 @@ class Scanner(Scalars):
     results: Growing  # the scalars that are the outputs
     _size: cython.Py_ssize_t
     _limit: cython.Py_ssize_t
-    _detached: cython.int
     _codes: Integers
     _first: Integers
     _operands: Integers
@@ -49,9 +47,9 @@ class Scanner(Scalars):
     _lowered: Integers  # by row: 1 + the scalar that it became; of a joined row, 1 + the first scalar of its parts
     _waiting: Growing
 
-    def __init__(self, program: Any, extras: Any, detached: int, limit: int) -> None:
+    def __init__(self, program: Any, extras: Any, limit: int) -> None:
         Scalars.__init__(self)
-        self._size, self._limit, self._detached = program.size, limit, detached
+        self._size, self._limit = program.size, limit
         self._codes, self._first, self._operands = (
             integers_of(program.codes),
             integers_of(program.starts),
@@ -78,7 +76,7 @@ class Scanner(Scalars):
                 self._dot(row)
             elif code == Code.LOGSUMEXP:
                 self._logsumexp(row)
-            elif code == self._detached:
+            elif code == Code.DETACHED:
                 self._detach(row)
             elif code != Code.MAXIMUM or not self._joined(row):
                 self._map(row, code)
@@ -113,7 +111,7 @@ class Scanner(Scalars):
             taker = 0
             if code == Code.ADD or code == Code.SUM:
                 taker = Code.ADD
-            elif code == self._detached or (code == Code.MAXIMUM and self._joined(row)):
+            elif code == Code.DETACHED or (code == Code.MAXIMUM and self._joined(row)):
                 taker = Code.MAXIMUM
             end = self._first.numbers[row + 1]
             for i in range(self._first.numbers[row], end):
@@ -277,5 +275,5 @@ class Scanner(Scalars):
         else:
             scalar = self._scalar(operand)
             if self._depends.numbers[self.classes.numbers[scalar]]:
-                scalar = self._unary(self._detached, scalar)
+                scalar = self._unary(Code.DETACHED, scalar)
         self._lowered.numbers[row] = 1 + scalar

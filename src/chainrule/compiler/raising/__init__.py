@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Irregular", "differentiate", "forward_count", "raise_program", "run_classes", "verify"]
 
-LIMIT = 2000  # classes, beyond which a program is not worth compiling
+LIMIT = 1200  # classes, beyond which a program is not worth compiling: code grows with each
+JOINT_LIMIT = 3000  # the same with the gradients'
+FEW = 200  # so many classes are no harm, however small they are
+SMALL = 8  # scalars a class, on average, are too few
 
 
 def raise_program(program: Program, limit: int = LIMIT) -> ClassProgram | Irregular:
@@ -30,17 +33,23 @@ def raise_program(program: Program, limit: int = LIMIT) -> ClassProgram | Irregu
     scanned = scan(program, limit)
     if isinstance(scanned, Irregular):
         return scanned
-    return verify(build_tables(program, scanned), "tables")
+    return _if_regular(verify(build_tables(program, scanned), "tables"), limit)
 
 
-def differentiate(program: ClassProgram, limit: int = 4 * LIMIT) -> ClassProgram | Irregular:
+def differentiate(program: ClassProgram, limit: int = JOINT_LIMIT) -> ClassProgram | Irregular:
     """Return a raised program with its gradients, without what neither they nor the outputs need."""
     joint = verify(add_gradients(program), "adjoint")
-    if len(joint.classes) > limit:
-        return Irregular(f"its gradients take {len(joint.classes)} different kinds of scalars", _size(joint))
     joint = verify(without_aliases(joint), "without_aliases")
     joint = verify(without_dead(joint), "without_dead")
-    return verify(with_values_in_order(joint), "with_values_in_order")
+    return _if_regular(verify(with_values_in_order(joint), "with_values_in_order"), limit)
+
+
+def _if_regular(program: ClassProgram, limit: int) -> ClassProgram | Irregular:
+    count = len(program.classes)
+    size = sum(this.size for this in program.classes)
+    if count <= limit and (count <= FEW or size >= SMALL * count):
+        return program
+    return Irregular(f"it has {count} different kinds of scalars among {size}", size)
 
 
 def forward_count(program: ClassProgram) -> int:
@@ -53,7 +62,3 @@ def forward_count(program: ClassProgram) -> int:
             needed.add(number)
             waiting.extend(slot.source for slot in program.classes[number].slots)
     return max(needed, default=-1) + 1
-
-
-def _size(program: ClassProgram) -> int:
-    return sum(this.size for this in program.classes)

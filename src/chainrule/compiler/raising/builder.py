@@ -137,6 +137,8 @@ class Builder:
 
     def _power(self, base: Column, exponent: float | None) -> Column | None:
         """Return a power as products, roots and reciprocals; None where it stays one."""
+        if exponent == 0.0:
+            return self.uniform(1.0, len(base.members))
         if exponent == 1.0:
             return base
         if exponent in (2.0, 3.0):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def without_aliases(program: ClassProgram) -> ClassProgram:
     """Let the users of `detached` members use their operands: what it was for, to stop gradients, is done."""
-    detached = TABLE["detached"].code if "detached" in TABLE else None
+    detached = TABLE["detached"].code
     columns: list[Column] = []
     classes = []
     for number, this in enumerate(program.classes):

@@ -73,7 +73,7 @@ def scan(program: Program, limit: int) -> Scan | Irregular:
     for code in np.unique(program.codes).tolist():
         if code > 0 and BY_CODE[code].arity is None and BY_CODE[code].name not in _LOWERED:
             return Irregular(f"it uses '{BY_CODE[code].name}', an op of any number of operands", program.size)
-    scanner = Scanner(program, _extras(program), TABLE["detached"].code if "detached" in TABLE else 0, limit)
+    scanner = Scanner(program, _extras(program), limit)
     scanned = scanner.run()
     if scanned < program.size:
         return Irregular(

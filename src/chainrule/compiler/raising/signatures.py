@@ -72,6 +72,6 @@ def _merged(counts: list[int], sets: list[frozenset[int]]) -> list[int]:
         while into[into[i]] != into[i]:
             into[i] = into[into[i]]
     staying = [i for i in by_count if into[i] == i]
-    for i in staying[: max(0, len(staying) - MOST)]:
+    for i in staying[1 : max(0, len(staying) - MOST) + 1] if len(staying) > MOST else ():
         into = [staying[0] if each == i else each for each in into]
     return into

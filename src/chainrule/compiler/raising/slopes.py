@@ -141,7 +141,7 @@ def slope_of(code: int, place: int, numbers: tuple[float | None, ...]) -> Expres
     rule: Callable[..., Any] = _SHORT[row.name] if row.name in _SHORT else row.derivatives[place]
     try:
         slope = rule(*operands, value)
-    except (TypeError, AttributeError, ValueError):
+    except (TypeError, AttributeError, ValueError, ArithmeticError):
         slope = Symbol("unknown", (*operands, value))
     if row.name in _DECIDED_BY_VALUE:
         slope = _replaced(slope, value)
