@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chainrule.compiler.nests.addressing import Addressing
+from chainrule.compiler.nests.completing import complete
 from chainrule.compiler.nests.cutting import cut_blocks
 from chainrule.compiler.nests.drafting import Drafting
 from chainrule.compiler.nests.drafts import Draft
@@ -41,6 +42,8 @@ def build(classes: ClassProgram) -> NestProgram:
     start = _note(notes, "factor", start)
     cut_blocks(drafts, drafting.blocks)
     start = _note(notes, "cut", start)
+    complete(drafts, looping)
+    start = _note(notes, "complete", start)
     drafts = choose_layouts(drafts, drafting.blocks)
     drafts, forward = outputs_first(drafts, drafting.blocks)
     start = _note(notes, "layout", start)

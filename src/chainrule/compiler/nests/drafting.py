@@ -171,7 +171,9 @@ class Drafting:
         for here in self._alike_terms(slot.source, members, counts):
             some = members if here is None else members[here]
             numbers = counts if here is None else np.full(len(counts), len(some) // len(counts))
+            outside, self._made = self._made, {}  # nothing is shared between a reduction and what is around it
             body = self._value(slot.source, some)
+            self._made = outside
             found.append(body if (numbers == 1).all() else Terms(body, numbers, largest))
         return found
 

@@ -49,7 +49,7 @@ class Looping:
             self._fit_target(target, draft, digits[id(target)])
         for leaf, around in draft.leaves():
             if leaf.numbers is not None:
-                self._place_constants(leaf, draft.loops, around)
+                self.place_constants(leaf, draft.loops, around)
 
     def _fit_target(self, target: Leaf, draft: Draft, digits: list[Column]) -> None:
         block = self.blocks[known(target.block)]
@@ -58,7 +58,7 @@ class Looping:
             digits = block.digits(target.column)
         target.digits = [fit(digit, draft.loops) for digit in digits]
 
-    def _place_constants(self, leaf: Leaf, rows: Loops, around: Terms | None) -> None:
+    def place_constants(self, leaf: Leaf, rows: Loops, around: Terms | None) -> None:
         """Give constants a block in the order of the loops, without those loops in which they stay the same."""
         numbers = known(leaf.numbers)
         terms = around.loops if around is not None else Loops(())
