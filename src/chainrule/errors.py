@@ -135,3 +135,15 @@ class NotTraceable(ChainruleError, RuntimeError):
         super().__init__(message)
         self.reason, self.remedy, self.where, self.line = reason, remedy, where, line
         self.temporary, self.depends_on_data = temporary, depends_on_data
+
+
+class NotCompilableError(ChainruleError, NotImplementedError):
+    """No machine code can be made for a program on this machine."""
+
+    code = "CR015"
+
+
+class TooLargeError(ChainruleError, RuntimeError):
+    """Making machine code for a program would take too long."""
+
+    code = "CR016"

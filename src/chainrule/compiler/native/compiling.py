@@ -15,21 +15,14 @@ from chainrule.compiler.native.machine import Machine, available, host, load, ob
 from chainrule.compiler.native.memory import Memory
 from chainrule.compiler.native.nest_code import NestCode
 from chainrule.compiler.native.schedule import Schedule, choose
-from chainrule.compiler.native.symbols import NotCompilableError
 from chainrule.compiler.native.text import Writer
 from chainrule.compiler.nests.nest import Nest, NestProgram, Region
-from chainrule.errors import ChainruleError
+from chainrule.errors import NotCompilableError, TooLargeError
 
 MOST_NESTS = 3_000
 MOST_INSTRUCTIONS = 150_000
 FUNCTION_INSTRUCTIONS = 2_500  # LLVM's time grows faster than a function's length
 ARGUMENTS = "ptr %regions, ptr %tables"
-
-
-class TooLargeError(ChainruleError, RuntimeError):
-    """Compiling would take too long: the interpreter of programs runs it instead."""
-
-    code = "CR021"
 
 
 @dataclass(frozen=True)

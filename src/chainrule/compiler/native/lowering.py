@@ -97,6 +97,7 @@ class Lowering:
             self.dims[-1].count_strides = self._pairs(nest.count_strides, range(len(nest.extents)))
         self.reductions: dict[tuple[object, ...], tuple[int, ...]] = {}
         self.stored: dict[Place, Node] = {}
+        self.lowered: dict[tuple[int, tuple[int, ...]], Node] = {}
 
     def run(self) -> Lowered:
         """Return the lowered nest."""
@@ -116,7 +117,14 @@ class Lowering:
         return self.dims[dim].extent != 1 or self.dims[dim].counts is not None
 
     def lower(self, expression: Expression, dims: tuple[int, ...]) -> Node:
-        """Return the node of an expression inside these dimensions."""
+        """Return the node of an expression inside these dimensions; the same expression is lowered once."""
+        key = id(expression), dims
+        found = self.lowered.get(key)
+        if found is None:
+            found = self.lowered[key] = self._lower(expression, dims)
+        return found
+
+    def _lower(self, expression: Expression, dims: tuple[int, ...]) -> Node:
         match expression:
             case Load(address):
                 place = self.place(address, dims)

@@ -31,12 +31,16 @@ ARITHMETIC = {
     "maximum": 3,
     "minimum": 3,
 }
+# Bytes beyond which an array is not in a cache while a nest runs over it, and the cycles to fetch 64 bytes of it then
+CACHES = ((600_000, 3.2), (30_000, 1.75))
 CALL = 60.0  # one lane of a function of the C library
 LATENCY = 4.0
 LOOP = 2.0  # a turn of a loop that its body cannot hide
 BRANCH = 8.0  # entering and leaving a loop
 INSTRUCTION = 0.03  # what one more instruction may save at the least: it takes 40 µs to compile
 MOST_TOTALS = 24  # running sums in registers, of 32
+SIZES = (1, 2, 3, 4, 6, 8, 12)
+FEW_TOTALS = 21  # so many leave registers for the operands of two terms at a time
 MOST_UNROLLED = 8  # terms of a sum in one block
 
 
@@ -167,7 +171,7 @@ class _Model:
             return
         dim = dims[0]
         blocks = -(-self.dims[dim].extent // (width if dim == vector else 1))
-        options = [size for size in range(1, min(8, blocks) + 1) if size in {1, 2, 3, 4} or blocks % size == 0]
+        options = [size for size in range(1, min(12, blocks) + 1) if size in SIZES or blocks % size == 0]
         for rest in self._sizes(dims[1:], vector, width):
             for size in options:
                 if size * prod(rest) <= self.most_totals:
@@ -191,7 +195,7 @@ class _Model:
                 split = True
                 most = max(1, min(most, self.most_totals // max(1, totals), 8))
             elif totals >= 8:
-                most = 2
+                most = 2 if totals <= FEW_TOTALS else 1
             tile[inner] = max(size for size in range(1, min(most, blocks) + 1) if blocks % size == 0 or size <= 4)
             if not split and blocks <= MOST_UNROLLED and blocks * totals <= 64:
                 tile[inner] = blocks
@@ -238,8 +242,9 @@ class _Price:
         work = 0.5 * sum(halves * self.times(dims) for dims, halves in model.work.items())
         for dims, number in model.calls.items():
             work += CALL * number * (self.schedule.width if self._across(dims) else 1) * self.times(dims)
-        busy = max(loads, work, stores, (loads + work + stores) / 2.5)
-        return max(busy, self._waiting()) + self._loops() + INSTRUCTION * self._instructions()
+        fetched = sum(self._fetched(place) for place in model.loads)
+        busy = max(loads, work, stores, (loads + work + stores) / 2.5, fetched, self._waiting()) + 0.2 * fetched
+        return busy + self._loops() + INSTRUCTION * self._instructions()
 
     def _across(self, dims: int) -> bool:
         return self.vector is not None and bool(dims >> self.vector & 1)
@@ -275,6 +280,16 @@ class _Price:
         if place.stride(self.vector) != 1:
             return 1.2 * width * times
         return times * (0.5 if place.table is None else 1.0)
+
+    def _fetched(self, place: Place) -> float:
+        """Return the cycles that an array takes which is too large for the nearest cache."""
+        dims = place.dims
+        size = 8 * prod(dim.extent for number, dim in enumerate(self.model.dims) if dims >> number & 1)
+        for least, cycles in CACHES:
+            if size > least:
+                lanes = self.schedule.width if self._across(dims) else 1
+                return cycles * self.times(dims) * lanes / 8
+        return 0.0
 
     def _store(self, place: Place) -> float:
         dims = place.dims

@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import FunctionType
+from types import CellType, FunctionType
 from typing import Any, TypeAlias
 
 from chainrule.compiler.classes import Rule
-from chainrule.errors import ChainruleError, NumberError
+from chainrule.errors import NotCompilableError, NumberError
 from chainrule.ops import TABLE, ieee
 from chainrule.ops.elementary import LARGE, SMALL
 from chainrule.ops.row import BY_CODE, Op
@@ -34,12 +34,6 @@ LIBRARY_ROWS = {"fabs": "absolute", "divide": "divide", "pow": "power"} | {
 }
 MOST_WAYS = 64  # through one row's value
 WHOLE_POWERS = 64  # powers up to this are products: at most 12 of them, and so 12 roundings
-
-
-class NotCompilableError(ChainruleError, NotImplementedError):
-    """The program has something that no native code can be made for; the interpreter of programs runs it."""
-
-    code = "CR020"
 
 
 @dataclass(eq=False, slots=True)
@@ -243,13 +237,15 @@ def _asks_for_lost_digits(condition: Node) -> bool:
 
 
 class _SymbolicLibrary:
-    """What stands for `chainrule.ops.ieee` when a row's value is run on symbols."""
+    """What stands for `chainrule.ops.ieee`, or `math`, when a row's value is run on symbols."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
+        on_floats: Callable[..., Any] = getattr(ieee, name)  # nothing else is surely in the C library
+
         def call(*operands: Operand) -> Any:
             graph = next((each.graph for each in operands if isinstance(each, Symbol)), None)
             if graph is None:
-                return getattr(ieee, name)(*operands)
+                return on_floats(*operands)
             nodes = tuple(graph.lift(each) for each in operands)
             if name in LIBRARY_ROWS:
                 return Symbol(graph, graph.value(TABLE[LIBRARY_ROWS[name]], nodes))
@@ -262,8 +258,13 @@ def _with_symbolic_library(value: Callable[..., Any]) -> Callable[..., Any]:
     """Return a row's value with the C library's functions replaced by those on symbols."""
     if not isinstance(value, FunctionType):
         return value
-    names = {name: _SymbolicLibrary() if part is ieee else part for name, part in value.__globals__.items()}
-    return FunctionType(value.__code__, names, value.__name__, value.__defaults__, value.__closure__)
+
+    def symbolic(part: Any) -> Any:
+        return _SymbolicLibrary() if part is ieee or part is math else part
+
+    names = {name: symbolic(part) for name, part in value.__globals__.items()}
+    cells = tuple(CellType(symbolic(cell.cell_contents)) for cell in value.__closure__ or ())
+    return FunctionType(value.__code__, names, value.__name__, value.__defaults__, cells)
 
 
 class _ForkError(Exception):

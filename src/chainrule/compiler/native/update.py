@@ -12,8 +12,9 @@ from chainrule.compiler.native.compiling import machine_code, ready
 from chainrule.compiler.native.elementary import FUNCTIONS
 from chainrule.compiler.native.lanes import Lanes
 from chainrule.compiler.native.machine import Machine
-from chainrule.compiler.native.symbols import Graph, Node, NotCompilableError, Symbol, UndecidedError, float_of
+from chainrule.compiler.native.symbols import Graph, Node, Symbol, UndecidedError, float_of
 from chainrule.compiler.native.text import Writer, constant, vector_type
+from chainrule.errors import NotCompilableError
 
 ARGUMENTS = "ptr %values, ptr %gradients, ptr %state, ptr %hyper, i64 %n"
 PER_PARAMETER = 1  # the only 'dimension': nodes without it depend on hyperparameters alone
