@@ -55,7 +55,7 @@ def _if_regular(program: ClassProgram, limit: int) -> ClassProgram | Irregular:
 def forward_count(program: ClassProgram) -> int:
     """Return how many of the first classes are enough for the outputs."""
     needed: set[int] = set()
-    waiting: list[int] = [int(each) for each in program.outputs.classes]
+    waiting: list[int] = list(set(program.outputs.classes.tolist()))
     while waiting:
         number = waiting.pop()
         if number not in needed:

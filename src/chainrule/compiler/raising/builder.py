@@ -39,6 +39,7 @@ class Builder:
 
     def __init__(self, program: ClassProgram | None = None) -> None:
         self.classes: list[Class] = [Class(Kind.CONSTANT, 0)]
+        self._depends = [False]  # whether a class is made from live Values
         self._set_pool(np.zeros(0))  # the constants; their bits in order, to find them
         self._maps: dict[tuple[Rule, tuple[int, ...]], list[int]] = {}
         if program is not None:
@@ -48,8 +49,9 @@ class Builder:
         """Begin with a program's classes, which keep their numbers; the first is its CONSTANT class."""
         numbers = program.classes[CONSTANTS].numbers
         self._set_pool(np.zeros(0) if numbers is None else numbers)
-        self.classes += program.classes[1:]
-        for number, each in enumerate(self.classes):
+        for number, each in enumerate(program.classes):
+            if number != CONSTANTS:
+                self._add(each)
             if each.kind is Kind.MAP and each.rule is not None:
                 self._maps.setdefault((each.rule, tuple(slot.source for slot in each.slots)), []).append(number)
 
@@ -57,7 +59,12 @@ class Builder:
 
     def leaf(self, kind: Kind, group: int, places: NDArray[np.int64]) -> int:
         """Add a class of inputs, live Values or seeds."""
-        self.classes.append(Class(kind, len(places), places=places, group=group))
+        return self._add(Class(kind, len(places), places=places, group=group))
+
+    def _add(self, this: Class) -> int:
+        """Add a class and return its number."""
+        self.classes.append(this)
+        self._depends.append(this.kind is Kind.VALUE or any(self._depends[slot.source] for slot in this.slots))
         return len(self.classes) - 1
 
     def constants(self, numbers: NDArray[np.float64]) -> Column:
@@ -111,8 +118,7 @@ class Builder:
         if found < 0:
             size = len(columns[0].members)
             slots = tuple(Slot(column.source, column.members) for column in columns)
-            self.classes.append(Class(Kind.MAP, size, slots, rule))
-            found = len(self.classes) - 1
+            found = self._add(Class(Kind.MAP, size, slots, rule))
             known.append(found)
         return Column(found, np.arange(len(columns[0].members)) if number is None else number)
 
@@ -160,7 +166,10 @@ class Builder:
             with np.errstate(all="ignore"):
                 inverses = 1.0 / self.pool[b.members]
             return self.product(a, self.constants(inverses)) if _harmless(inverses) else None
-        if a.source == CONSTANTS or 2 * len(np.unique(b.members)) > len(b.members):
+        # 1/b of a divisor near 0 may be inf where a/b is not; then the slope by a or b is inf too, and only results
+        # with finite gradients are promised
+        harmless = self._depends[a.source] or self._depends[b.source]
+        if a.source == CONSTANTS or not harmless or 2 * len(np.unique(b.members)) > len(b.members):
             return None
         size = len(b.members)
         return self.product(a, self.map(DIVIDE, [self.uniform(1.0, size), b]))
@@ -212,8 +221,7 @@ class Builder:
             first, number = equals
             merged = [take_rows(slot, first) for slot in merged]
         built = tuple(Slot(slot.source, slot.members, slot.offsets) for slot in merged)
-        self.classes.append(Class(kind, len(merged[0].offsets) - 1, built))
-        return Column(len(self.classes) - 1, number)
+        return Column(self._add(Class(kind, len(merged[0].offsets) - 1, built)), number)
 
     def _constants_added(self, slots: list[Terms]) -> list[Terms]:
         """Replace the constant terms of a sum by one in each row, by none where that is 0 in all of them."""

@@ -96,8 +96,9 @@ class _Tables:
         return slots
 
     def _members(self, scalars: NDArray[Any]) -> Members:
-        columns = [self._column(scalars[i : i + 1]) for i in range(len(scalars))]
-        return Members(
-            np.array([column.source for column in columns], np.int64),
-            np.array([column.members[0] for column in columns], np.int64),
-        )
+        classes = np.empty(len(scalars), np.int64)
+        members = np.empty(len(scalars), np.int64)
+        for number in np.unique(self.scan.classes[scalars]):
+            chosen = np.flatnonzero(self.scan.classes[scalars] == number)
+            classes[chosen], members[chosen] = self._column(scalars[chosen])
+        return Members(classes, members)

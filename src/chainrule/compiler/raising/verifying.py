@@ -111,13 +111,18 @@ def _reduction_problem(this: Class) -> str:
 
 
 def _check_members(program: ClassProgram, members: Members, what: str, after: str) -> None:
-    for place, (number, member) in enumerate(zip(members.classes.tolist(), members.members.tolist(), strict=True)):
-        none = number == -1 and what == "gradient"
-        if not none and not (0 <= number < len(program.classes) and 0 <= member < program.classes[number].size):
-            raise GraphError(
-                f"the compiler made a wrong program in '{after}': {what} {place} is member {member} of class "
-                f"{number}, which there is not; this is a bug of chainrule: report it"
-            )
+    sizes = np.array([this.size for this in program.classes], np.int64)
+    named = (members.classes >= 0) & (members.classes < len(sizes))
+    found = named.copy()
+    found[named] = (members.members[named] >= 0) & (members.members[named] < sizes[members.classes[named]])
+    if what == "gradient":
+        found |= members.classes == -1
+    if not found.all():
+        place = int(np.argmin(found))
+        raise GraphError(
+            f"the compiler made a wrong program in '{after}': {what} {place} is member {members.members[place]} of "
+            f"class {members.classes[place]}, which there is not; this is a bug of chainrule: report it"
+        )
 
 
 def _within(numbers: NDArray[np.int64], low: int, high: int) -> bool:
