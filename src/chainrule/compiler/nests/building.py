@@ -15,6 +15,7 @@ from chainrule.compiler.nests.drafts import Draft
 from chainrule.compiler.nests.layouts import choose_layouts
 from chainrule.compiler.nests.looping import Looping
 from chainrule.compiler.nests.nest import NestProgram, Region
+from chainrule.compiler.nests.verifying import verify
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,8 +51,7 @@ def build(classes: ClassProgram) -> NestProgram:
     sizes, value_order = place_blocks(drafting.blocks, classes.value_groups[-1] if classes.value_groups else 0)
     addressing = Addressing(drafting.blocks, value_order, sizes[Region.VALUES])
     nests = [addressing.nest(draft) for draft in drafts]
-    _note(notes, "address", start)
-    return NestProgram(
+    program = NestProgram(
         nests,
         addressing.buffers,
         addressing.tables,
@@ -63,6 +63,10 @@ def build(classes: ClassProgram) -> NestProgram:
         len(classes.outputs.classes),
         notes,
     )
+    start = _note(notes, "address", start)
+    verify(program)
+    _note(notes, "verify", start)
+    return program
 
 
 def _note(notes: dict[str, float], name: str, start: float) -> float:

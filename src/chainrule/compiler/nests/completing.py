@@ -105,10 +105,9 @@ def _complete_terms(draft: Draft, terms: Terms, looping: Looping, valid: dict[in
         length, base, shift = _shift_of(anchor, looping.blocks, len(rows), terms.loops.extents[0])
         if length == 0 or length * draft.size > WASTE * int(counts.sum()):
             continue
-        moved = [[_moved(digit, base, shift) for digit in leaf.digits] for leaf in leaves]
-        if any(digits is None for leaf in moved for digits in leaf):
-            continue
-        trial = [replace(leaf, digits=digits) for leaf, digits in zip(leaves, moved, strict=True)]
+        if (base or any(shift)) and any(len(rows) in digit.axes for leaf in leaves for digit in leaf.digits):
+            continue  # a table over terms knows them by their old numbers
+        trial = [replace(leaf, digits=[_moved(digit, base, shift) for digit in leaf.digits]) for leaf in leaves]
         if not all(leaf.block is not None and _inside(leaf, (*rows, length), looping.blocks) for leaf in trial):
             continue
         place = _steps((*rows, length), base, shift)
@@ -153,11 +152,9 @@ def _shift_of(anchor: Leaf | None, blocks: list[Block], rows: int, longest: int)
     return blocks[known(anchor.block)].loops.extents[stepping[0]], digit.base, digit.strides[:rows]
 
 
-def _moved(digit: Fit, base: int, shift: tuple[int, ...]) -> Fit | None:
+def _moved(digit: Fit, base: int, shift: tuple[int, ...]) -> Fit:
     """Return a fit over terms that are numbered anew."""
     step = digit.strides[len(shift)]
-    if len(shift) in digit.axes and (base or any(shift)):
-        return None
     strides = [stride - step * by for stride, by in zip(digit.strides, shift, strict=False)]
     return Fit(digit.base - step * base, (*strides, step), digit.table, digit.axes)
 

@@ -134,6 +134,8 @@ def _combinations(
 
 
 def _copy_cost(block: Block) -> float:
+    if block.numbers is not None:
+        return 0.0
     return COPY_NEST + COPY_NUMBER * block.size
 
 
@@ -162,7 +164,15 @@ def _with_copies(drafts: list[Draft], blocks: list[Block], choice: Choice) -> li
     for number, strides, readers in choice.copies:
         copy = len(blocks)
         block = blocks[number]
-        blocks.append(Block(Region.ARENA, block.size, block.loops, strides=strides))
+        constant = block.numbers is not None  # of constants there is a copy from the start
+        region = Region.CONSTANTS if constant else Region.ARENA
+        blocks.append(Block(region, block.size, block.loops, numbers=block.numbers, strides=strides))
+        for reader in readers:
+            for leaf, _ in reader.draft.leaves():
+                if leaf.block == number:
+                    leaf.block = copy
+        if constant:
+            continue
         loops = range(len(block.loops.extents))
         digits = [Fit(0, tuple(int(axis == digit) for axis in loops)) for digit in loops]
         column = np.arange(block.size)
@@ -170,8 +180,4 @@ def _with_copies(drafts: list[Draft], blocks: list[Block], choice: Choice) -> li
         chosen = {id(reader.draft) for reader in readers}
         first = next(draft for draft in drafts if id(draft) in chosen)
         before.setdefault(id(first), []).append(Draft(block.size, [result], block.loops))
-        for reader in readers:
-            for leaf, _ in reader.draft.leaves():
-                if leaf.block == number:
-                    leaf.block = copy
     return [each for draft in drafts for each in (*before.get(id(draft), []), draft)]
