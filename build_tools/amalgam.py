@@ -26,6 +26,7 @@ def amalgamated_source(parts: Iterable[str], kernels: Iterable[str]) -> str:
     """Return the text of the engine: the parts, given as texts, in order, after the names of `_kernels.pxd`."""
     imports: dict[str, None] = {}
     bodies = []
+    defined: set[str] = set()
     for text in parts:
         kept = []
         for statement in ast.parse(text).body:
@@ -34,10 +35,22 @@ def amalgamated_source(parts: Iterable[str], kernels: Iterable[str]) -> str:
             if isinstance(statement, (ast.Import, ast.ImportFrom)):
                 imports[ast.unparse(statement)] = None
             else:
+                _require_new(statement, defined)
                 kept.append(ast.get_source_segment(text, _with_decorators(statement)) or "")
         bodies.append("\n\n\n".join(kept))
     cimports = f"from cython.cimports.chainrule._kernels import {', '.join(kernels)}"
     return PRELUDE + "\n".join([*imports, cimports]) + "\n\n\n" + "\n\n\n".join(bodies) + ENDING
+
+
+def _require_new(statement: ast.stmt, defined: set[str]) -> None:
+    """Stop the build where two parts give the same name to different things: one would silently be lost."""
+    names = [statement.name] if isinstance(statement, (ast.FunctionDef, ast.ClassDef)) else []
+    if isinstance(statement, ast.Assign):
+        names = [target.id for target in statement.targets if isinstance(target, ast.Name)]
+    for name in names:
+        if name in defined:
+            raise SyntaxError(f"two parts of the engine define {name}; give one of them another name")
+    defined.update(names)
 
 
 def _is_internal(statement: ast.stmt) -> bool:

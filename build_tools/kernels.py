@@ -17,6 +17,7 @@ C_API = """\
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 from cpython.object cimport PyObject
+from cpython.buffer cimport Py_buffer, PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBuffer_Release, PyObject_GetBuffer
 
 cdef extern from "Python.h":
     ctypedef int (*visitproc)(PyObject *, void *) noexcept
@@ -41,9 +42,18 @@ cdef extern from "Python.h":
     void *PyMem_Malloc(size_t)
     void PyMem_Free(void *)
     PyObject *item_at "PyList_GET_ITEM" (object, Py_ssize_t)
+    PyObject *tuple_item_at "PyTuple_GET_ITEM" (object, Py_ssize_t)
+    bint is_float "PyFloat_CheckExact" (PyObject *)
+    double float_at "PyFloat_AS_DOUBLE" (PyObject *)
+    PyObject *PyDict_GetItem(object, object)
+    PyObject *cell_contents "PyCell_GET" (object)
+    long long PyLong_AsLongLongAndOverflow(object, int *) except? -1
     PyTypeObject *_type_of "Py_TYPE" (PyObject *)
     Py_ssize_t references_to "Py_REFCNT" (PyObject *)
     unsigned long PyThread_get_thread_ident()
+
+cdef extern from "math.h":
+    bint signbit(double)
 
 cdef extern from *:
     '''

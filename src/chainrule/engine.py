@@ -6,6 +6,7 @@ which is running.
 """
 
 from chainrule.core.backward import StaleGradientWarning
+from chainrule.core.calling import MISS, Entries, Entry
 from chainrule.core.executing import Native
 from chainrule.core.exporting import export, kind_behind, node_behind, number_argument, place_of_input, value_argument
 from chainrule.core.making import apply, make_node
@@ -20,6 +21,7 @@ from chainrule.core.value import Value
 from chainrule.core.walking import (
     attributes_of,
     has_closure,
+    is_compiled,
     is_constant,
     is_leaf,
     local_derivatives,
@@ -30,6 +32,9 @@ from chainrule.core.walking import (
 )
 
 __all__ = [
+    "MISS",
+    "Entries",
+    "Entry",
     "Native",
     "Scanner",
     "StaleGradientWarning",
@@ -42,6 +47,7 @@ __all__ = [
     "dot",
     "export",
     "has_closure",
+    "is_compiled",
     "is_constant",
     "is_leaf",
     "keep_dead_nodes",

@@ -9,6 +9,7 @@ from chainrule.engine import (
     Value,
     attributes_of,
     has_closure,
+    is_compiled,
     is_leaf,
     make_node,
     op_of,
@@ -21,7 +22,11 @@ from chainrule.ops import TABLE
 
 # What an engine keeps in the same place as label and attributes: compiled, a node's fields have their own.
 _OWN = {"_op", *getattr(Value, "__annotations__", ())}
-_CUSTOM = -1  # the code of an op that is not in the table
+# The codes of what is not in the table, by the names that a pickle has for it: an op of the user's, and a compiled
+# function's result.
+_CUSTOM = ""
+_COMPILED = "(compiled)"
+_CODES = {_CUSTOM: -1, _COMPILED: -2}
 _NUMBER = -1  # in place of an operand's place in the order, for an operand that is a plain number
 
 
@@ -43,11 +48,22 @@ def copy_node(value: Value) -> Value:
         leaf.__setstate__(_state(value) or {})
         return leaf
     operands, slopes = parts(value)
-    row = op_of(value)
-    node = make_node(row.code if row else _CUSTOM, value.data, operands, slopes)
+    node = make_node(_code(_name(value)), value.data, operands, slopes)
     node.grad = value.grad
     _finish(node, value._op, _state(value) or {})
     return node
+
+
+def _name(node: Value) -> str:
+    """Return the name by which a pickle knows what made a node."""
+    row = op_of(node)
+    if row is not None:
+        return row.name
+    return _COMPILED if is_compiled(node) else _CUSTOM
+
+
+def _code(name: str) -> int:
+    return _CODES[name] if name in _CODES else TABLE[name].code
 
 
 def _state(value: Value) -> dict[str, Any] | None:
@@ -75,7 +91,7 @@ def _columns(order: list[Value]) -> tuple[Any, ...]:
     kinds, data, grads, counts, places, slopes = columns
     for index, node in enumerate(order):
         row = op_of(node)
-        name = row.name if row else ""
+        name = _name(node)
         kinds.append(codes.setdefault(name, len(codes)))
         data.append(node.data)
         grads.append(node.grad)
@@ -109,7 +125,7 @@ def _make_graph(
     columns: tuple[Any, ...],
 ) -> Value:
     kinds, data, grads, counts, places, slopes = columns
-    codes = [TABLE[name].code if name else _CUSTOM for name in names]
+    codes = [_code(name) for name in names]
     made: list[Value] = []
     start = 0
     for index, count in enumerate(counts):

@@ -15,8 +15,11 @@ except ImportError:
 if cython.compiled:
     from cython.cimports.chainrule._kernels import free, prefetch, realloc
 
+from chainrule.core.buffers import Buffer
 from chainrule.core.flags import Flag
 from chainrule.core.operands import Operands, operands_of, own_attributes
+from chainrule.core.outcomes import Call, call_of
+from chainrule.core.reaching import Reach
 from chainrule.core.value import Value
 from chainrule.core.walking import is_leaf, topological_order
 from chainrule.errors import GraphError
@@ -233,6 +236,10 @@ def _give_by_closure(node: Value, ready: Pile) -> cython.int:
     """Let the function assigned to `_backward` give the shares; the operands are only counted down."""
     operand: Value
     stale: cython.int = 0
+    if node._code == Code.RESULT:
+        return _give_to_call(node, ready)
+    if node._code == Code.CALL:
+        return _give_call(node, ready)
     for operand in operands_of(node):
         stale += (operand._flags & Flag.STALE) != 0
         operand._flags &= ~Flag.STALE
@@ -243,19 +250,55 @@ def _give_by_closure(node: Value, ready: Pile) -> cython.int:
 
 
 @cython.cfunc
+def _give_to_call(node: Value, ready: Pile) -> cython.int:
+    """Tell the compiled call that one of its several results came from what that has received."""
+    call: Call = call_of(cython.cast(Value, node._left))
+    number: cython.Py_ssize_t = cython.cast(cython.Py_ssize_t, node._left_slope)
+    call.seeds.numbers[number] += node._grad
+    call.received.add(number)
+    return _receive(cython.cast(Value, node._left), 0.0, ready)
+
+
+@cython.cfunc
+def _give_call(node: Value, ready: Pile) -> cython.int:
+    """Give the live Values of a compiled call their shares of all its results at once."""
+    call: Call = call_of(node)
+    results = tuple(sorted(call.received))
+    reach: Reach = call.origin.reach(results)
+    gradients: Buffer = call.gradients(call.seeds)
+    inner: Operands = cython.cast(Operands, node._extra)
+    stale: cython.int = 0
+    reached: cython.Py_ssize_t = 0
+    place: cython.Py_ssize_t
+    i: cython.Py_ssize_t
+    call.forget()
+    for i in range(inner.count):
+        operand: Value = cython.cast(Value, inner.items[i])
+        place = call.reach.places.numbers[i]
+        if reached < reach.count and reach.places.numbers[reached] == place:
+            reached += 1
+            stale += _receive(operand, gradients.numbers[place], ready)
+        elif operand._waiting:  # only results that took no part are made of it
+            _receive(operand, 0.0, ready)
+    return stale
+
+
+@cython.cfunc
 def _reset_counts(root: Value) -> object:
     """Forget the counts of a backward() that an error ended, so that the next one starts clean."""
     operand: Value
-    for operand in topological_order(root, constants=False):
+    for operand in topological_order(root, constants=False, calls=True):
         operand._waiting = 0
+        if operand._code == Code.CALL:
+            call_of(operand).forget()
 
 
 @cython.cfunc
 def _refuse_overlap(root: Value) -> object:
     """Raise if a nested backward() would disturb nodes of one that is under way; shared leaves are fine."""
-    nodes = {node for node in topological_order(root, constants=False) if not is_leaf(node)}
+    nodes = {node for node in topological_order(root, constants=False, calls=True) if not is_leaf(node)}
     for running in _running:
-        for node in topological_order(running, constants=False):
+        for node in topological_order(running, constants=False, calls=True):
             if node in nodes:
                 raise GraphError(
                     "backward() was called from inside a _backward function on a graph that is being "

@@ -20,7 +20,7 @@ def exceptval(*_arguments: Any, **_keywords: Any) -> Any:
     return _unchanged
 
 
-def declare(_type: Any, value: Any = None) -> Any:
+def declare(_type: Any, value: Any = None, visibility: str = "private") -> Any:  # noqa: ARG001 - C's, not Python's
     """Return the value that a C variable starts with."""
     return value
 

@@ -41,7 +41,9 @@ class Executor:
     inputs: list
     regions: cython.pointer[cython.p_double]
     order: Integers
+    busy: cython.bint  # a call is using the regions
     _addresses: Any
+    _made_of: Any
 
     @cython.cfunc
     def _make_regions(self, arena: Buffer, constants: Buffer, groups: tuple, values: int, results: int) -> object:
@@ -49,6 +51,7 @@ class Executor:
         self.values = Buffer(values)
         self.gradients = Buffer(values)
         self.seeds = Buffer(results)
+        self.busy = False
         self.inputs = [Buffer(end - start) for start, end in pairwise(groups)]
         regions = [arena, constants, self.values, self.gradients, self.seeds, self.outputs, *self.inputs]
         if cython.compiled:
@@ -61,6 +64,13 @@ class Executor:
         place: cython.Py_ssize_t
         for place in range(len(regions)):
             self.regions[place] = cython.cast(Buffer, regions[place]).numbers
+
+    @cython.cfunc
+    def taken(self) -> Executor:
+        """Return this executor, or, while a call is using it, another one of the same program; it is busy now."""
+        taken: Executor = self if not self.busy else type(self)(*self._made_of[0], **self._made_of[1])
+        taken.busy = True
+        return taken
 
     @cython.cfunc
     @cython.exceptval(-1)
@@ -139,6 +149,18 @@ class Native(Executor):
         tables: Sequence[Any] = (),
         keep: object = None,
     ) -> None:
+        self._made_of = (
+            (forward, gradient),
+            {
+                "arena": arena,
+                "constants": constants,
+                "value_order": value_order,
+                "values": values,
+                "program": program,
+                "tables": tables,
+                "keep": keep,
+            },
+        )
         filled: Buffer = Buffer(len(constants))
         filled.as_array()[:] = constants
         self.order = integers_of(value_order)

@@ -228,7 +228,7 @@ def make_node(code: int, data: float, operands: Sequence[Any], slopes: Sequence[
     node = new_node(code, data)
     inner: Operands
     place: cython.Py_ssize_t
-    op = None if code == Code.CUSTOM else BY_CODE[code]
+    op = BY_CODE[code] if code > Code.LEAF else None
     if op is not None and op.arity is not None and op.arity <= 2:
         node._left, node._left_slope = _part(operands[0], slopes[0])
         if op.arity == 2:

@@ -74,9 +74,11 @@ def operands_of(node: Value) -> list:
 
 
 @cython.cfunc
-@cython.exceptval(check=False)
+@cython.exceptval(-1)
 def operand_count(node: Value) -> cython.Py_ssize_t:
     """Return how many operands a node shows: the constant exponent of a power is part of its op."""
+    if node._code == Code.RESULT:
+        open_result(node)
     if node._flags & Flag.NARY:
         return cython.cast(Operands, node._extra).count
     if node._code == Code.LEAF:
@@ -149,3 +151,7 @@ def own_attributes(node: Value) -> dict:
         else:
             node._extra = attributes
     return attributes
+
+
+# A result of a compiled call has operands only once it is asked for them; that is written with Operands.
+from chainrule.core.outcomes import open_result  # noqa: E402

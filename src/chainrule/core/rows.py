@@ -11,6 +11,7 @@ except ImportError:
 
 from chainrule.core.buffers import Buffer, Integers, integers_of
 from chainrule.core.executing import Executor
+from chainrule.core.reaching import cutting_rows
 from chainrule.errors import ProgramError
 from chainrule.ops.dispatch import Code
 from chainrule.ops.row import BY_CODE
@@ -46,6 +47,7 @@ class Rows(Executor):
     _orders: dict  # for each set of results that have a seed, the ops in the order of backward()
 
     def __init__(self, program: Any) -> None:
+        self._made_of = (program,), {}
         self._arity = Integers(len(BY_CODE))
         for code in range(1, min(len(BY_CODE), Code.ROWS + 1)):
             self._arity.numbers[code] = BY_CODE[code].arity or 0
@@ -141,9 +143,7 @@ class Rows(Executor):
         op: cython.Py_ssize_t
         place: cython.int
         self._active = Integers(self._leaves + self._ops)
-        cutting: Integers = Integers(len(BY_CODE))
-        for code in range(1, len(BY_CODE)):
-            cutting.numbers[code] = all(slope == "0" for slope in BY_CODE[code].slopes)
+        cutting: Integers = cutting_rows()
         for op in range(self._input_rows, self._input_rows + self._value_rows):
             self._active.numbers[op] = 1
         for op in range(self._ops):

@@ -114,8 +114,8 @@ class Value:
         attributes = attributes_or_none(self)
         if attributes is not None and "_op" in attributes:
             return str(attributes["_op"])
-        if self._code == Code.LEAF or self._code == Code.CUSTOM:
-            return ""
+        if self._code <= Code.LEAF:
+            return "compiled" if self._code < Code.CUSTOM else ""
         symbol = str(BY_CODE[self._code].symbol)
         if not has_constant_exponent(self):
             return symbol
@@ -124,7 +124,7 @@ class Value:
     @property
     def _backward(self) -> Callable[[], None]:
         """Add this node's share to the grad of each of its operands; assignable."""
-        if self._flags & Flag.CLOSURE:
+        if has_closure(self):
             function: Callable[[], None] = own_attributes(self)["_backward"]
             return function
         return self._give_shares
@@ -135,6 +135,7 @@ class Value:
             raise NumberError(f"_backward takes a function of no arguments, but was given {function!r:.60}")
         not_while_tracing("it assigns a _backward", "write the op with chainrule's ops")
         if recording():
+            operand_count(self)  # a compiled function's result now has its operands
             own_attributes(self)["_backward"] = function
             self._flags |= Flag.CLOSURE
             track(self)
@@ -395,6 +396,7 @@ from chainrule.core.numbers import set_data, set_grad, to_float  # noqa: E402
 from chainrule.core.operands import (  # noqa: E402
     attributes_or_none,
     has_constant_exponent,
+    operand_count,
     operands_of,
     own_attributes,
 )
@@ -408,4 +410,4 @@ from chainrule.core.tracing import (  # noqa: E402
     tracing_somewhere,
 )
 from chainrule.core.tracking import track, track_attached  # noqa: E402
-from chainrule.core.walking import local_derivatives, set_op  # noqa: E402
+from chainrule.core.walking import has_closure, local_derivatives, set_op  # noqa: E402

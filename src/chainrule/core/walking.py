@@ -25,7 +25,7 @@ from chainrule.ops.dispatch import Code
 from chainrule.ops.row import BY_CODE, Op
 
 
-def topological_order(root: Any, constants: bool = True) -> list[Value]:
+def topological_order(root: Any, constants: bool = True, calls: bool = False) -> list[Value]:
     """Return every node that root depends on, operands before users, root last; the lecture's order.
 
     Depth first by ordered operands, each node once; no recursion, so any depth.
@@ -33,6 +33,8 @@ def topological_order(root: Any, constants: bool = True) -> list[Value]:
     Args:
         root: the node to start from.
         constants: whether plain number operands appear, as the Values that stand for them.
+        calls: whether compiled calls of several results appear, as the nodes that these share; else such a result
+            becomes a node of its own.
 
     Raises:
         NumberError: root is not a Value.
@@ -49,12 +51,13 @@ def topological_order(root: Any, constants: bool = True) -> list[Value]:
         node = path[-1]
         place = next_place[-1]
         next_place[-1] = place + 1
-        if place == operand_count(node):
+        one_of_several: cython.bint = calls and node._code == Code.RESULT
+        if place == (1 if one_of_several else operand_count(node)):
             order.append(node)
             path.pop()
             next_place.pop()
             continue
-        operand = operand_at(node, place, constants)
+        operand = node._left if one_of_several else operand_at(node, place, constants)
         if operand is not None and operand not in seen:
             seen.add(operand)
             path.append(operand)
@@ -102,14 +105,18 @@ def is_leaf(node: Value) -> bool:
 
 
 def op_of(node: Value) -> Op | None:
-    """Return the row of the table that made a node, None for a leaf and for an op of the user's."""
-    code: cython.int = node._code
-    return None if code == Code.LEAF or code == Code.CUSTOM else BY_CODE[code]
+    """Return the row of the table that made a node; None for a leaf, an op of the user's or a compiled result."""
+    return BY_CODE[node._code] if node._code > Code.LEAF else None
 
 
 def has_closure(node: Value) -> bool:
     """Tell whether a function of the user's was assigned to this node's `_backward`."""
-    return (node._flags & Flag.CLOSURE) != 0
+    return (node._flags & Flag.CLOSURE) != 0 and node._code >= Code.CUSTOM
+
+
+def is_compiled(node: Value) -> bool:
+    """Tell whether a node is a compiled function's result, all of whose steps are in its slopes."""
+    return node._code < Code.CUSTOM
 
 
 def set_op(node: Value, text: str) -> None:

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from chainrule import Value
-from chainrule.compiler.program import Leaf, Program
+from chainrule.compiler.program import Leaf, Program, cuts
 from chainrule.engine import apply, dot, logsumexp, op_of, parts, sum, topological_order
 from chainrule.ops import rows
 from chainrule.ops.row import Op
 
-UNARY = [row for row in rows() if row.arity == 1]
-BINARY = [row for row in rows() if row.arity == 2]
+# Without those that cut the graph, which only a trace makes: as nodes of an eager graph they would pass on 0.
+UNARY = [row for row in rows() if row.arity == 1 and not cuts(row.code)]
+BINARY = [row for row in rows() if row.arity == 2 and not cuts(row.code)]
 TERNARY = [row for row in rows() if row.arity == 3]
 
 

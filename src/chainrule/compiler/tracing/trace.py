@@ -8,10 +8,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from chainrule.compiler.program import Leaf, Program
-from chainrule.compiler.tracing.arguments import Flattening, Pattern, with_kinds
+from chainrule.compiler.tracing.arguments import Flattening, Pattern, same_static, with_kinds
 from chainrule.compiler.tracing.listener import Guard, Listener
 from chainrule.compiler.tracing.outside import Outside, Snapshot, outside_of
 from chainrule.compiler.tracing.refusing import refusal
@@ -35,6 +35,7 @@ class Trace:
         outside: what the function names outside of itself.
         distinct: the trace only holds while the Values among the arguments are different objects, not in `live`.
         notes: what was seen and does no harm.
+        same_static: tells whether an argument may stand for one that is part of the structure.
     """
 
     program: Program
@@ -45,6 +46,7 @@ class Trace:
     outside: Outside
     distinct: bool
     notes: tuple[str, ...] = ()
+    same_static: ClassVar[Callable[[Any, Any], bool]] = staticmethod(same_static)
 
 
 def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Trace:

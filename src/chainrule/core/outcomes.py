@@ -1,0 +1,212 @@
+"""What a compiled function gives back: Values over the live Values, with gradients as their slopes.
+
+A single result knows its slopes at once. Several share the call that they came from, a node that nobody sees: each
+gives it what it has received, and when all have, the gradients of all of them together are computed in one pass, from
+the numbers that the call had. Who looks at the operands of one of them makes it a node with slopes of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+try:
+    import cython
+except ImportError:
+    from chainrule.core import cython_shim as cython
+
+if cython.compiled:
+    from cython.cimports.chainrule._kernels import item_at, memcpy
+else:
+    from operator import getitem as item_at
+
+from chainrule.core.buffers import Buffer
+from chainrule.core.executing import Executor
+from chainrule.core.flags import Flag
+from chainrule.core.node import new_node
+from chainrule.core.operands import Operands, keep, new_operands, own_attributes
+from chainrule.core.reaching import Reach, find_reach
+from chainrule.core.tracking import track
+from chainrule.core.value import Value
+from chainrule.ops.dispatch import Code
+
+
+@cython.final
+@cython.cclass
+class Origin:
+    """What all calls of one entry have in common.
+
+    Args:
+        program: the scalar program.
+        live: the live Values that are no arguments.
+    """
+
+    program: object
+    live: list
+    executor: Executor
+    _reaches: dict
+
+    def __init__(self, program: Any, live: list[Value]) -> None:
+        self.program = program
+        self.live = live
+        self._reaches = {}
+
+    @cython.cfunc
+    def reach(self, results: tuple) -> Reach:
+        """Return which live Values the gradient of these results reaches."""
+        found = self._reaches.get(results)
+        if found is None:
+            if len(self._reaches) >= 64:
+                self._reaches.clear()
+            found = self._reaches[results] = find_reach(self.program, results)
+        return found
+
+
+@cython.final
+@cython.cclass
+class Call:
+    """One call with several results: the numbers that it had, and what the results have received."""
+
+    origin: Origin
+    reach: Reach  # of all results together
+    arguments: list  # the Values among them
+    values: Buffer
+    inputs: list
+    seeds: Buffer
+    received: set  # the results that have given a seed since the last backward()
+
+    @cython.cfunc
+    def gradients(self, seeds: Buffer) -> Buffer:
+        """Return by each live Value, in the order of places, the sum over results of seed times derivative."""
+        executor: Executor = self.origin.executor.taken()
+        found: Buffer = Buffer(executor.order.count)
+        place: cython.Py_ssize_t
+        try:
+            copy(executor.values, self.values)
+            copy(executor.seeds, seeds)
+            for place in range(len(self.inputs)):
+                copy(executor.inputs[place], self.inputs[place])
+            executor.gradient()
+            for place in range(executor.order.count):
+                found.numbers[place] = executor.gradients.numbers[executor.order.numbers[place]]
+        finally:
+            executor.busy = False
+        return found
+
+    @cython.cfunc
+    def forget(self) -> cython.void:
+        """Begin a backward() anew."""
+        place: cython.Py_ssize_t
+        self.received.clear()
+        for place in range(self.seeds.count):
+            self.seeds.numbers[place] = 0.0
+
+
+@cython.cfunc
+def copy(target: Buffer, source: Buffer) -> cython.void:
+    """Copy all numbers of one buffer to another."""
+    if cython.compiled:
+        memcpy(target.numbers, source.numbers, source.count * cython.sizeof(cython.double))
+    else:
+        target.numbers[:] = source.numbers
+
+
+@cython.cfunc
+def twin_of(buffer: Buffer) -> Buffer:
+    """Return a buffer with the same numbers."""
+    made: Buffer = Buffer(buffer.count)
+    copy(made, buffer)
+    return made
+
+
+@cython.cfunc
+def make_result(executor: Executor, origin: Origin, arguments: list, reach: Reach) -> Value:
+    """Return the single result of a call that the executor has run, with its gradients as slopes."""
+    gradients: cython.p_double = executor.gradients.numbers
+    order: cython.p_int = executor.order.numbers
+    node: Value = new_node(Code.COMPILED if reach.count else Code.LEAF, executor.outputs.numbers[0])
+    if not reach.count:
+        return node
+    inner: Operands = new_operands(node, reach.count)
+    _fill(node, inner, origin.live, arguments, reach)
+    i: cython.Py_ssize_t
+    for i in range(reach.count):
+        inner.slopes[i] = gradients[order[reach.places.numbers[i]]]
+    return node
+
+
+@cython.cfunc
+@cython.inline
+def _fill(node: Value, inner: Operands, live: list, arguments: list, reach: Reach) -> object:
+    """Make the live Values that a result reaches its operands."""
+    i: cython.Py_ssize_t
+    place: cython.Py_ssize_t
+    flags: cython.int = 0
+    first: cython.Py_ssize_t = len(live)
+    for i in range(reach.count):
+        place = reach.places.numbers[i]
+        item = item_at(live, place) if place < first else item_at(arguments, place - first)
+        flags |= cython.cast(Value, item)._flags
+        keep(inner, i, cython.cast(object, item))
+    if flags & Flag.TRACKED:
+        track(node)
+
+
+@cython.cfunc
+def make_call(origin: Origin, executor: Executor, arguments: list, inputs: list, results: tuple) -> Value:
+    """Return the node of a call with these results; the executor has the numbers that the call had."""
+    call: Call = Call()
+    call.origin = origin
+    call.arguments = list(arguments)
+    call.values = twin_of(executor.values)
+    call.inputs = inputs
+    call.seeds = Buffer(executor.seeds.count)
+    call.received = set()
+    reach: Reach = origin.reach(results)
+    call.reach = reach
+    node: Value = new_node(Code.CALL, 0.0)
+    inner: Operands = new_operands(node, reach.count)
+    inner.attributes = {"_call": call}
+    _fill(node, inner, origin.live, call.arguments, reach)
+    node._flags |= Flag.CLOSURE
+    return node
+
+
+@cython.cfunc
+def make_one_of(call: Value, number: cython.Py_ssize_t, data: cython.double) -> Value:
+    """Return the result with this number of a call with several."""
+    node: Value = new_node(Code.RESULT, data)
+    node._left = call
+    node._left_slope = number
+    node._flags |= Flag.CLOSURE
+    if call._flags & Flag.TRACKED:
+        track(node)
+    return node
+
+
+@cython.cfunc
+def call_of(node: Value) -> Call:
+    """Return what a node with the code CALL stands for."""
+    return own_attributes(node)["_call"]
+
+
+@cython.cfunc
+def open_result(node: Value) -> object:
+    """Make one of several results a node with slopes of its own, as if it had been the only one."""
+    call: Call = call_of(cython.cast(Value, node._left))
+    number: cython.Py_ssize_t = cython.cast(cython.Py_ssize_t, node._left_slope)
+    seeds: Buffer = Buffer(call.seeds.count)
+    seeds.numbers[number] = 1.0
+    reach: Reach = call.origin.reach((number,))
+    gradients: Buffer = call.gradients(seeds)
+    node._left = None
+    node._left_slope = 0.0
+    node._flags &= ~Flag.CLOSURE
+    node._code = Code.LEAF if not reach.count else Code.COMPILED
+    if not reach.count:
+        return None
+    inner: Operands = new_operands(node, reach.count)
+    _fill(node, inner, call.origin.live, call.arguments, reach)
+    i: cython.Py_ssize_t
+    for i in range(reach.count):
+        inner.slopes[i] = gradients.numbers[reach.places.numbers[i]]
+    return None
