@@ -100,8 +100,9 @@ def _complete_terms(draft: Draft, terms: Terms, looping: Looping, valid: dict[in
     rows = draft.loops.extents
     counts = terms.counts.reshape(rows)
     leaves = [leaf for leaf, around in draft.leaves() if around is terms]
-    factors = [leaf for leaf in _factors(terms.body) if leaf.block in valid and not terms.largest]
-    for anchor in [*factors, None]:
+    factors = [] if terms.largest else _factors(terms.body)
+    anchors = [leaf for leaf in leaves if leaf.block in valid]
+    for anchor in [*sorted(anchors, key=lambda leaf: leaf not in factors), None]:
         length, base, shift = _shift_of(anchor, looping.blocks, len(rows), terms.loops.extents[0])
         if length == 0 or length * draft.size > WASTE * int(counts.sum()):
             continue
@@ -117,7 +118,8 @@ def _complete_terms(draft: Draft, terms: Terms, looping: Looping, valid: dict[in
         for leaf, changed in zip(leaves, trial, strict=True):
             leaf.digits = changed.digits
         terms.loops, terms.counts = Loops((length,)), np.full(draft.size, length)
-        if anchor is None or (_valid_steps(anchor, (*rows, length), valid[known(anchor.block)]) & ~wanted).any():
+        zeros = anchor is not None and anchor in factors and _is_zero(anchor, ~wanted, valid[known(anchor.block)])
+        if not zeros:
             mask = Leaf(None, np.arange(wanted.size), wanted.reshape(-1).astype(np.float64))
             looping.place_constants(mask, draft.loops, terms)
             terms.body = _where(mask, terms.body, -inf if terms.largest else 0.0)
@@ -165,11 +167,11 @@ def _steps(extents: tuple[int, ...], base: int, shift: tuple[int, ...]) -> NDArr
     return np.asarray(grid[-1] - base - sum(by * index for by, index in zip(shift, grid, strict=False)))
 
 
-def _valid_steps(anchor: Leaf, extents: tuple[int, ...], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return where a leaf reads numbers that are not the zeros around a block's own."""
-    grid = np.indices(extents, sparse=True)
+def _is_zero(factor: Leaf, steps: NDArray[np.bool_], valid: NDArray[np.bool_]) -> bool:
+    """Return whether in all those steps a leaf reads the zeros around a block's own numbers."""
+    grid = np.indices(steps.shape, sparse=True)
     digits = []
-    for digit in anchor.digits:
+    for digit in factor.digits:
         along = digit.base + sum(stride * index for stride, index in zip(digit.strides, grid, strict=True))
-        digits.append(np.broadcast_to(along, extents))
-    return np.asarray(valid[tuple(digits)])
+        digits.append(np.broadcast_to(along, steps.shape))
+    return not (valid[tuple(digits)] & steps).any()
