@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from math import prod
 from typing import TypeAlias
@@ -40,7 +41,7 @@ class Place:
         """Say whether the entry of the table depends on a dimension."""
         return any(each == dim for each, _ in self.table_strides)
 
-    @property
+    @cached_property
     def dims(self) -> int:
         """A bit for each dimension that it depends on."""
         bits = 0

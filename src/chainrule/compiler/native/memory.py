@@ -37,6 +37,7 @@ class Memory:
         self.vector: int | None = None
         self.width = 1
         self.index: dict[int, str | None] = {}
+        self.points: dict[int, Sequence[int]] = {}
         self.masks: dict[int, Lanes | None] = {}
         self.left: dict[int, int] = {}
 
@@ -48,11 +49,11 @@ class Memory:
         self.index, self.masks, self.left = {}, {}, {}
 
     @contextmanager
-    def open(self, dim: int, index: str | None) -> Iterator[None]:
-        """Serve the inside of a loop with this index; None stands for 0."""
-        self.index[dim] = index
+    def open(self, dim: int, index: str | None, points: Sequence[int]) -> Iterator[None]:
+        """Serve the inside of a loop with this index (None stands for 0) and a block of these points."""
+        self.index[dim], self.points[dim] = index, points
         yield
-        del self.index[dim]
+        del self.index[dim], self.points[dim]
         if dim == self.vector:
             self.masks, self.left = {}, {}
 
@@ -155,13 +156,10 @@ class Memory:
             if mask is not None and self.left[point[vector]] == self.width:
                 return self._gather(self._lane_addresses(place, pointer, point), mask)
             return self._one_by_one(pointer, stride, self.left[point[vector]])
-        kind = vector_type(self.width)
         if mask is None or self._may_read_on(place):
+            kind = vector_type(self.width)
             return Lanes(self.writer, self.writer.value(f"load {kind}, ptr {pointer}, align 8"), self.width)
-        name = f"@llvm.masked.load.v{self.width}f64.p0"
-        self.writer.declare(f"declare {kind} {name}(ptr, i32, {mask.type}, {kind})")
-        text = f"call {kind} {name}(ptr {pointer}, i32 8, {mask.type} {mask.text}, {kind} zeroinitializer)"
-        return Lanes(self.writer, self.writer.value(text), self.width)
+        return self._load_masked(pointer, mask)
 
     def _may_read_on(self, place: Place) -> bool:
         """Say whether full vectors stay inside the region over all of a nest."""
@@ -174,6 +172,54 @@ class Memory:
                 extent = -(-extent // self.width) * self.width
             last += max(0, stride * (extent - 1))
         return last < self.sizes.get(place.region, 0)
+
+    def load_turned(self, place: Place, point: Mapping[int, int]) -> tuple[int, dict[int, Lanes]] | None:
+        """Return the vectors of a whole block, where a place is contiguous in another dimension than the lanes'.
+
+        They are loaded along that dimension, and turned in registers. Returns the dimension and the vectors by their
+        offsets there, or None where this is not possible.
+        """
+        vector = self.vector
+        along = self.turned_along(place)
+        if vector is None or along is None or along not in self.points:
+            return None
+        lanes = self.left[point[vector]]
+        offsets = self.points[along]
+        first = (point[along] - offsets[0]) // self.width * self.width
+        block = offsets[first : first + self.width]
+        if len(block) < 2 or self._is_run_time(self.masks[point[vector]], point[vector]):
+            return None
+        start = {**point, along: block[0]}
+        rows = []
+        for lane in range(lanes):
+            pointer = self._address(place, {**start, vector: point[vector] + lane})
+            rows.append(self._load_some(pointer, len(block)))
+        empty = Lanes(self.writer, "zeroinitializer", self.width)
+        columns = turned(rows + [empty] * (self.width - lanes))
+        return along, dict(zip(block, columns, strict=False))
+
+    def turned_along(self, place: Place) -> int | None:
+        """Return the dimension that a place is contiguous in, where that is not the lanes' and no table in the way."""
+        if self.vector is None or not place.dims >> self.vector & 1 or place.stride(self.vector) == 1:
+            return None
+        if self._table_over_lanes(place):
+            return None
+        return next((dim for dim, stride in place.strides if stride == 1 and not place.in_table(dim)), None)
+
+    def _load_some(self, pointer: str, count: int) -> Lanes:
+        """Return so many neighbouring numbers as the first lanes of a vector."""
+        kind = vector_type(self.width)
+        if count == self.width:
+            return Lanes(self.writer, self.writer.value(f"load {kind}, ptr {pointer}, align 8"), self.width)
+        bits = ", ".join(f"i1 {int(lane < count)}" for lane in range(self.width))
+        return self._load_masked(pointer, Lanes(self.writer, f"<{bits}>", self.width, "i1"))
+
+    def _load_masked(self, pointer: str, mask: Lanes) -> Lanes:
+        kind = vector_type(self.width)
+        name = f"@llvm.masked.load.v{self.width}f64.p0"
+        self.writer.declare(f"declare {kind} {name}(ptr, i32, {mask.type}, {kind})")
+        text = f"call {kind} {name}(ptr {pointer}, i32 8, {mask.type} {mask.text}, {kind} zeroinitializer)"
+        return Lanes(self.writer, self.writer.value(text), self.width)
 
     def _one_by_one(self, pointer: str, stride: int, lanes: int) -> Lanes:
         kind, vector = vector_type(self.width), "poison" if lanes == self.width else "zeroinitializer"
@@ -300,6 +346,25 @@ class Memory:
         for lane, number in enumerate(results):
             vector = self.writer.pure(f"insertelement {vector_type(lanes)} {vector}, double {number}, i64 {lane}")
         return Lanes(self.writer, vector, lanes)
+
+
+def turned(rows: list[Lanes]) -> list[Lanes]:
+    """Return the columns of a square whose rows are given, by exchanging ever larger blocks (Eklundh 1972)."""
+    rows = list(rows)
+    writer, size = rows[0].writer, len(rows)
+    kind = vector_type(size)
+    distance = 1
+    while distance < size:
+        upper = [lane if not lane & distance else size + lane - distance for lane in range(size)]
+        lower = [lane + distance if not lane & distance else size + lane for lane in range(size)]
+        for i in (i for i in range(size) if not i & distance):
+            pair = f"{kind} {rows[i].text}, {kind} {rows[i + distance].text}"
+            for place, picked in ((i, upper), (i + distance, lower)):
+                lanes = ", ".join(f"i32 {lane}" for lane in picked)
+                text = f"shufflevector {pair}, {vector_type(size, 'i32')} <{lanes}>"
+                rows[place] = Lanes(writer, writer.pure(text), size)
+        distance *= 2
+    return rows
 
 
 def _lane(x: Lanes, lane: int) -> Lanes:

@@ -82,7 +82,7 @@ class NestCode:
         width = self.schedule.width if dim == self.schedule.vector else 1
         self.points[dim] = tuple(range(start, start + size, width))
         self.known.append({})
-        with self.writer.scope(), self.memory.open(dim, index):
+        with self.writer.scope(), self.memory.open(dim, index, self.points[dim]):
             if dim == self.schedule.vector:
                 self.memory.set_masks(dim, self.points[dim], start + size, end)
             yield
@@ -120,7 +120,7 @@ class NestCode:
 
     def _compute(self, node: Node, point: dict[int, int]) -> Lanes:
         if node.op == "load":
-            return self.memory.load(node.detail, point)
+            return self._load(node, point)
         if node.op == "sum":
             return self._sum(node, point)
         if node.op in {"add", "subtract"}:
@@ -133,6 +133,16 @@ class NestCode:
         else:
             operands[1:] = [each.as_number() for each in operands[1:]]
         return FUNCTIONS[node.op](*operands)
+
+    def _load(self, node: Node, point: dict[int, int]) -> Lanes:
+        turned = self.memory.load_turned(node.detail, point)
+        if turned is None:
+            return self.memory.load(node.detail, point)
+        along, vectors = turned
+        for offset, vector in vectors.items():
+            key = (node.number, *[offset if dim == along else point[dim] for dim in self._dims(node)])
+            self.known[-1][key] = vector
+        return vectors[point[along]]
 
     def _sum(self, node: Node, point: dict[int, int]) -> Lanes:
         """Return a sum: what changes least often first, products last, each as one step."""

@@ -33,11 +33,14 @@ ARITHMETIC = {
 }
 # Bytes beyond which an array is not in a cache while a nest runs over it, and the cycles to fetch 64 bytes of it then
 CACHES = ((600_000, 3.2), (30_000, 1.75))
+MOST_TURNED = 2  # sums, where a square of numbers for each is in registers too
+TURNING = 0.75  # cycles to load a row of a square of numbers and turn it, by its size and the logarithm of its size
 CALL = 60.0  # one lane of a function of the C library
+ACROSS = 2.5  # adding up the lanes of a vector
 LATENCY = 4.0
 LOOP = 2.0  # a turn of a loop that its body cannot hide
 BRANCH = 8.0  # entering and leaving a loop
-INSTRUCTION = 0.03  # what one more instruction may save at the least: it takes 40 µs to compile
+INSTRUCTION = 0.2  # what one more instruction may save at the least: it takes 40 µs to compile
 MOST_TOTALS = 24  # running sums in registers, of 32
 SIZES = (1, 2, 3, 4, 6, 8, 12)
 FEW_TOTALS = 21  # so many leave registers for the operands of two terms at a time
@@ -200,6 +203,18 @@ class _Model:
             if not split and blocks <= MOST_UNROLLED and blocks * totals <= 64:
                 tile[inner] = blocks
         yield tuple(tile), split
+        for own in self.reductions:
+            inner = own[-1]
+            if vector is not None and totals <= MOST_TURNED and self._turns(vector, inner):
+                tile[inner] = min(width, self.dims[inner].extent)
+                yield tuple(tile), False
+
+    def _turns(self, vector: int, inner: int) -> bool:
+        """Say whether some array is contiguous in a reduction's dimension and not in the lanes'."""
+        return any(
+            place.stride(inner) == 1 and place.stride(vector) not in {0, 1} and not place.in_table(vector)
+            for place in self.loads
+        )
 
     def _totals(self, tile: Sequence[int]) -> int:
         """Return how many running sums the largest reduction needs."""
@@ -278,7 +293,9 @@ class _Price:
         if place.table is not None and place.in_table(self.vector):
             return 1.5 * width * times
         if place.stride(self.vector) != 1:
-            return 1.2 * width * times
+            along = next((dim for dim, stride in place.strides if stride == 1 and not place.in_table(dim)), None)
+            together = min(width, self.schedule.tile[along]) if along is not None else 1
+            return times * min(1.2 * width, TURNING * width * width.bit_length() / together)
         return times * (0.5 if place.table is None else 1.0)
 
     def _fetched(self, place: Place) -> float:
@@ -288,7 +305,7 @@ class _Price:
         for least, cycles in CACHES:
             if size > least:
                 lanes = self.schedule.width if self._across(dims) else 1
-                return cycles * self.times(dims) * lanes / 8
+                return cycles * max(0.0, self.times(dims) * lanes / 8 - 0.6 * size / 64)
         return 0.0
 
     def _store(self, place: Place) -> float:
@@ -323,7 +340,7 @@ class _Price:
             if inner > 1:
                 cycles += turns * (BRANCH * 0.5 + inner * LOOP * 0.5)
             if self.vector in own:
-                cycles += 5.0 * sum(
+                cycles += ACROSS * sum(
                     number * prod(self.points[dim] for dim in self.order if dims >> dim & 1)
                     for dims, number in totals.items()
                 )
