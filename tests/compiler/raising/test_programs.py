@@ -153,6 +153,17 @@ def test_attention_with_ragged_sums_is_one_class_a_kind() -> None:
     assert counts[0] == counts[1]
 
 
+def test_the_target_of_a_cross_entropy_breaks_no_table() -> None:
+    values, inputs = Maker(7), Maker(8)
+    weights = [[values() for _ in range(4)] for _ in range(5)]
+    rows = [[inputs() for _ in range(4)] for _ in range(6)]
+    logits = [[cr.dot(w, row) for w in weights] for row in rows]
+    program = agree([cr.losses.cross_entropy(logits, [0, 3, 3, 1, 4, 0])], values.made, inputs.made)
+    products = [each.size for each in program.classes if each.kind is Kind.MAP and each.size > 5 * 6]
+    assert products == [5 * 6 * 4] * 2  # of the forward pass, of the weights' gradients
+    assert max(each.size for each in program.classes if each.kind is Kind.SUM) == 5 * 6
+
+
 def test_equal_rows_are_merged() -> None:
     a, b = Value(0.5), Value(-0.7)
     program = agree([sum((a * b).exp() + (a * b).exp() for _ in range(10))], [a, b])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from chainrule.compiler.classes import Class, ClassProgram, Kind, Members, Rule
-from chainrule.compiler.raising.builder import MULTIPLY, Builder
+from chainrule.compiler.raising.builder import CONSTANTS, MULTIPLY, Builder
 from chainrule.compiler.raising.columns import Column, Terms, offsets_of, rows_of, stable_order, terms_of
 from chainrule.compiler.raising.signatures import groups_of
 from chainrule.compiler.raising.slopes import Expression, Symbol, is_short, operands_used, slope_of
@@ -84,7 +84,8 @@ class _Adjoint:
         self.contributions[number] = []
         size = self.forward[number].size
         parts = []
-        for targets, chosen in groups_of([each.targets for each in given], size):
+        single = [each.column.source == CONSTANTS or _differ(each.targets, size) for each in given]
+        for targets, chosen in groups_of([each.targets for each in given], size, single):
             local = np.full(size, -1, np.int64)
             local[targets] = np.arange(len(targets))
             slots = [self._terms(given[i], local, len(targets)) for i in chosen]
@@ -169,6 +170,10 @@ class _Adjoint:
             single = np.arange(len(built[0].members) + 1)
             return self.builder.reduce(Kind.SUM, [Terms(each.source, each.members, single) for each in built])
         return self.builder.map(Rule(TABLE[str(expression.name)].code), built)
+
+
+def _differ(targets: NDArray[np.int64], size: int) -> bool:
+    return len(targets) <= size and int(np.bincount(targets).max()) <= 1
 
 
 def _same(a: Column, b: Column) -> bool:

@@ -1,4 +1,9 @@
-"""Which members of a class are differentiated together: those that get their contributions from the same classes."""
+"""Which members of a class are differentiated together: those that get their contributions from the same classes.
+
+Members that lack some of the contributions of others join these, with empty slots, where that costs little: where there
+are few of them, or where what they lack is a single term. So the logits of a cross entropy stay one class, although
+only the target's has a second term, and all that flows back from them stays dense.
+"""
 
 from __future__ import annotations
 
@@ -16,22 +21,27 @@ BITS = 60  # of the classes looked at together
 MOST = 16  # groups of one class; what is beyond goes into one group with empty slots
 
 
-def groups_of(targets: Sequence[NDArray[np.int64]], size: int) -> list[tuple[NDArray[np.int64], list[int]]]:
+def groups_of(
+    targets: Sequence[NDArray[np.int64]], size: int, single: Sequence[bool] | None = None
+) -> list[tuple[NDArray[np.int64], list[int]]]:
     """Group the members of a class by who contributes to them.
 
     Args:
         targets: of each contributing class the members that it contributes to.
         size: how many members there are.
+        single: of each contributing class whether it is one term at most to any member; computed where not given.
 
     Returns:
         Groups: members in order, and the numbers of the contributing classes, some of which may give nothing to
-        some of the members: a small group has joined a larger one that has all its classes and more.
+        some of the members.
     """
     if not targets:
         return []
     signature, sets = _signatures(targets, size)
     counts = np.bincount(signature, minlength=len(sets)).tolist()
-    into = _merged(counts, sets)
+    if single is None:
+        single = [len(np.unique(each)) == len(each) for each in targets]
+    into = _merged(counts, sets, frozenset(number for number, each in enumerate(single) if each))
     groups = np.array(into, np.int64)[signature]
     result = []
     for group in sorted(set(into)):
@@ -60,12 +70,14 @@ def _signatures(targets: Sequence[NDArray[np.int64]], size: int) -> tuple[NDArra
     return signature, sets
 
 
-def _merged(counts: list[int], sets: list[frozenset[int]]) -> list[int]:
+def _merged(counts: list[int], sets: list[frozenset[int]], single: frozenset[int]) -> list[int]:
     """Return for each set the one that it joins, itself where it stays."""
     into = list(range(len(sets)))
     by_count = sorted((i for i in into if sets[i]), key=lambda i: (counts[i], len(sets[i])))
     for i in by_count:
-        larger = [k for k in by_count if sets[i] < sets[k] and counts[i] <= SHARE * counts[k]]
+        larger = [
+            k for k in by_count if sets[i] < sets[k] and (counts[i] <= SHARE * counts[k] or sets[k] - sets[i] <= single)
+        ]
         if larger:
             into[i] = min(larger, key=lambda k: (len(sets[k]), -counts[k]))
     for i in by_count:  # a set that others joined may have joined another

@@ -29,6 +29,8 @@ _SHORT: dict[str, Callable[[Any, Any], Any]] = {
     "tanh": lambda _, y: 1.0 - y * y,
     "sigmoid": lambda _, y: y * (1.0 - y),
 }
+# Rows whose branches for numbers beyond 1e±290 show where all is finite: their rules stay whole.
+_WHOLE = {"hypot"}
 # Rows whose slope at y is their slope at a: their operand need not be kept.
 _DECIDED_BY_VALUE = {"relu", "leaky_relu"}
 
@@ -138,11 +140,14 @@ def slope_of(code: int, place: int, numbers: tuple[float | None, ...]) -> Expres
     row = BY_CODE[code]
     value = Symbol("operand", (len(numbers),))
     operands = [Symbol("operand", (i,)) if number is None else number for i, number in enumerate(numbers)]
+    unknown = Symbol("unknown", (*operands, value))
+    if row.name in _WHOLE:
+        return unknown
     rule: Callable[..., Any] = _SHORT[row.name] if row.name in _SHORT else row.derivatives[place]
     try:
         slope = rule(*operands, value)
     except (TypeError, AttributeError, ValueError, ArithmeticError):
-        slope = Symbol("unknown", (*operands, value))
+        slope = unknown
     if row.name in _DECIDED_BY_VALUE:
         slope = _replaced(slope, value)
     return slope if isinstance(slope, Symbol) else float(slope)
