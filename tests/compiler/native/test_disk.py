@@ -23,7 +23,8 @@ def small(number: float = 2.0) -> NestProgram:
 
 
 def result(code: NativeCode, nests: NestProgram) -> list[float]:
-    return Memory(nests, np.zeros(0), [np.array([1.0, 2.0, 3.0])]).run(code, gradients=False)[0].tolist()
+    got: list[float] = Memory(nests, np.zeros(0), [np.array([1.0, 2.0, 3.0])]).run(code, gradients=False)[0].tolist()
+    return got
 
 
 @pytest.fixture

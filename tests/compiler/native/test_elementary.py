@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import platform
 
 import mpmath
 import numpy as np
 import pytest
 
+from chainrule.compiler.native import compiling, machine
 from chainrule.compiler.native.symbols import PRIMITIVES
 from chainrule.ops import TABLE
 from tests.compiler.native.machine_code import applied, rule
@@ -41,9 +43,19 @@ def points(name: str) -> np.ndarray:
     return found[found > -0.999] if name == "log1p" else found
 
 
+# Without an instruction for multiply-adds, and with one but for four lanes; the machine's own is None
+OLDER = [("x86-64", "", 2), ("haswell", "+avx2,+fma", 4)] if platform.machine() in {"x86_64", "AMD64"} else []
+
+
+@pytest.mark.parametrize("older", [None, *OLDER], ids=str)
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", sorted(REFERENCES))
-def test_digits(name: str, width: int) -> None:
+def test_digits(name: str, width: int, older: tuple[str, str, int] | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if older is not None:
+        this = machine.host()
+        if older[0] == "haswell" and this.width < 4:
+            pytest.skip("this processor is older than that one")
+        monkeypatch.setattr(compiling, "host", lambda: machine.Machine(this.triple, *older))
     x = points(name)
     with mpmath.workprec(200):
         true = [REFERENCES[name](mpmath.mpf(each)) for each in x]

@@ -16,11 +16,13 @@ from chainrule.compiler.native import (
     machine,
 )
 from chainrule.compiler.native.machine import Machine
+from chainrule.compiler.nests.building import build
 from chainrule.compiler.nests.nest import Address, Apply, Buffer, Load, Nest, NestProgram, Reduce, Region, Store
 from chainrule.errors import NotCompilableError, TooLargeError
 from chainrule.ops import TABLE
-from chainrule.ops.row import BY_CODE, op
+from chainrule.ops.row import BY_CODE, Operand, op
 from tests.compiler.native.machine_code import Memory, applied, program, rule
+from tests.compiler.nests.drawing import drawn_program
 
 pytest.importorskip("llvmlite")
 
@@ -119,7 +121,7 @@ def test_an_op_added_tomorrow_compiles_at_once() -> None:
         return ieee.exp(a)
 
     @wave.derivative
-    def wave_da(a: float, y: float) -> float:
+    def wave_da(a: Operand, y: Operand) -> Operand:
         return pick(a < -1.0, -1.0, y * TABLE["cos"](a))
 
     x = np.array([*np.linspace(-3.0, 3.0, 41), np.nan])
@@ -142,6 +144,27 @@ def test_an_op_that_only_python_knows_is_refused() -> None:
 
     with pytest.raises(NotCompilableError, match="'odd'"):
         applied(Rule(odd.code), [np.ones(3)])
+
+
+@pytest.mark.parametrize(
+    ("triple", "cpu", "features", "width"),
+    [
+        ("aarch64-linux-gnu", "generic", "+neon", 2),
+        ("arm64-apple-darwin22", "apple-m1", "", 2),
+        ("x86_64-linux-gnu", "x86-64", "", 2),
+        ("x86_64-pc-windows-msvc", "skylake-avx512", "+avx512f", 8),
+    ],
+)
+def test_other_machines(triple: str, cpu: str, features: str, width: int) -> None:
+    """Code for them is made here, and cannot be run here."""
+    import llvmlite.binding as llvm
+
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    other = Machine(triple, cpu, features, width)
+    nests = build(drawn_program(np.random.default_rng(3)))
+    for each in (matrices(), nests):
+        assert len(machine.object_code(compiling.module_text(each, other)[0], other)) > 500
 
 
 def test_without_llvmlite_there_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ pytest.importorskip("llvmlite")
 
 UPDATE = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, ctypes.c_int64)
 ADAM = {"t": 3.0, "lr": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8}
-RULES = {
+RULES: dict[str, tuple[optim.Rule, tuple[str, ...], dict[str, float]]] = {
     "sgd": (optim.sgd, (), {"lr": 0.1}),
     "momentum": (optim.momentum_sgd, ("velocity",), {"lr": 0.1, "momentum": 0.9}),
     "adam": (optim.adam, ("m", "v"), ADAM),
@@ -48,7 +48,7 @@ def test_a_rule_with_an_op_of_the_table() -> None:
     def signed(p: object, g: object, *, lr: object) -> tuple[object, ...]:
         from chainrule.ops.transcendental import tanh
 
-        return (p - lr * tanh(g),)  # type: ignore[operator]
+        return (p - lr * tanh(g),)
 
     update = compile_update(signed, (), ["lr"], cache=False)
     p, g, hyper = np.array([1.0, 2.0, 3.0]), np.array([0.0, 1.0, -1000.0]), np.array([0.5])
