@@ -5,6 +5,8 @@ from chainrule._choose_engine import SlowEngineWarning, choose
 choose()
 
 from chainrule import errors, losses, nn, optim
+from chainrule.compiler.compiling import compile  # noqa: A004 - people call it cr.compile
+from chainrule.compiler.sentences import CompileWarning
 from chainrule.engine import StaleGradientWarning, Value, no_grad
 from chainrule.functions import dot, logsumexp, mean, softmax, sum
 from chainrule.graph import trace
@@ -35,6 +37,7 @@ from chainrule.views.stepper.stepper import show, to_html
 __version__ = "0.1.0"
 
 __all__ = [
+    "CompileWarning",
     "SlowEngineWarning",
     "StaleGradientWarning",
     "Value",
@@ -42,6 +45,7 @@ __all__ = [
     "asin",
     "atan",
     "atan2",
+    "compile",
     "cos",
     "cosh",
     "dot",

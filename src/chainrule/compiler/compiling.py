@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrule.compiler.function import CompiledFunction, Options
-from chainrule.compiler.stepping import CompiledStep
 from chainrule.errors import ArgumentError, MissingLibraryError
 
 EXECUTORS = ("auto", "native", "tape")
@@ -55,7 +54,7 @@ def compile(  # noqa: A001 - people call it cr.compile
         )
     if isinstance(fn, type) or not callable(fn):
         raise ArgumentError(f"compile was given {fn!r:.60}: give it a function that returns a Value")
-    if isinstance(fn, (CompiledFunction, CompiledStep)):
+    if isinstance(fn, CompiledFunction):
         raise ArgumentError(f"compile was given {fn!r:.60}, which is compiled already: give it the function itself")
     if executor not in EXECUTORS:
         raise ArgumentError(f"executor={executor!r} is not known: choose one of {', '.join(EXECUTORS)}")
@@ -74,6 +73,8 @@ def compile(  # noqa: A001 - people call it cr.compile
         raise ArgumentError(
             f"optimizer={optimizer!r:.60} cannot be used: pass an object such as optim.SGD(parameters, lr=0.1)"
         )
+    from chainrule.compiler.stepping import CompiledStep
+
     return CompiledStep(fn, optimizer, options)
 
 

@@ -57,7 +57,7 @@ class Executor:
         if cython.compiled:
             addresses: Buffer = Buffer(len(regions))  # a pointer takes as much room as a float64
             self.regions = cython.cast(cython.pointer[cython.p_double], addresses.numbers)
-            self._addresses = addresses
+            self._addresses = addresses, regions  # the arena and the constants live nowhere else
         else:
             self._addresses = regions
             self.regions = [None] * len(regions)
