@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from inspect import signature
 from typing import Any
 
@@ -15,14 +16,19 @@ from hypothesis import strategies as st
 import chainrule as cr
 from chainrule import Value
 from chainrule.compiler.classes import ClassProgram, Kind
-from chainrule.compiler.raising import Irregular, differentiate, raise_program, run_classes
+from chainrule.compiler.program import Program
+from chainrule.compiler.raising import Irregular, differentiate, forward_count, raise_program, run_classes
 from chainrule.engine import apply, topological_order
 from chainrule.ops import Op, rows
 from tests.compiler.raising.eager import numbers_of, program_of
 
 
 def raised(results: Sequence[Value], values: Sequence[Value], inputs: Sequence[Value] = ()) -> ClassProgram:
-    classes = raise_program(program_of(results, values, inputs))
+    return joint_of(program_of(results, values, inputs))
+
+
+def joint_of(program: Program) -> ClassProgram:
+    classes = raise_program(program)
     assert isinstance(classes, ClassProgram)
     joint = differentiate(classes)
     assert isinstance(joint, ClassProgram)
@@ -162,6 +168,49 @@ def test_the_target_of_a_cross_entropy_breaks_no_table() -> None:
     products = [each.size for each in program.classes if each.kind is Kind.MAP and each.size > 5 * 6]
     assert products == [5 * 6 * 4] * 2  # of the forward pass, of the weights' gradients
     assert max(each.size for each in program.classes if each.kind is Kind.SUM) == 5 * 6
+
+
+def test_groups_of_leaves_are_classes_of_their_own() -> None:
+    values, inputs = Maker(9), Maker(10)
+    loss = perceptron(values, inputs, 3)
+    program = program_of([loss], values.made, inputs.made)
+    grouped = replace(program, value_groups=(0, 7, 7, len(values.made)), input_groups=(0, 5, len(inputs.made)))
+    joint = joint_of(grouped)
+    numbers = numbers_of(values.made), numbers_of(inputs.made)
+    results = [run_classes(joint_of(program), *numbers), run_classes(joint, *numbers)]
+    assert [(k.group, k.size) for k in joint.classes if k.kind is Kind.INPUT] == [(0, 5), (1, len(inputs.made) - 5)]
+    assert {k.group for k in joint.classes if k.kind is Kind.VALUE} == {0, 2}
+    assert results[0][0] == pytest.approx(results[1][0], rel=1e-14)
+    assert results[0][1] == pytest.approx(results[1][1], rel=1e-13)
+
+
+def test_what_guards_look_at_has_no_gradient() -> None:
+    a, b = Value(0.5), Value(0.25)
+    program = replace(program_of([a * b, (a * b).exp() * b], [a, b]), results=1)
+    joint = joint_of(program)
+    assert Kind.SEED not in kinds(joint)
+    outputs, gradients = run_classes(joint, [0.5, 0.25])
+    assert outputs.tolist() == [0.125, math.exp(0.125) * 0.25]
+    assert gradients is not None
+    assert gradients.tolist() == [0.25, 0.5]
+    assert forward_count(joint) == len(joint.classes)
+
+
+def test_inputs_are_in_the_order_of_places_and_values_in_that_of_packing() -> None:
+    values, inputs = Maker(11), Maker(12)
+    loss = perceptron(values, inputs, 3)
+    values.made.reverse()
+    inputs.made.reverse()
+    program = agree([loss], values.made, inputs.made)
+    [taken] = [k.places for k in program.classes if k.kind is Kind.INPUT]
+    [live] = [k.places for k in program.classes if k.kind is Kind.VALUE]
+    assert taken is not None
+    assert live is not None
+    assert program.gradients is not None
+    assert (np.diff(taken) > 0).all()
+    assert (np.diff(program.gradients.classes[live]) >= 0).all()
+    packed = program.gradients.members[live]
+    assert all(np.diff(packed)[np.diff(program.gradients.classes[live]) == 0] == 1)
 
 
 def test_equal_rows_are_merged() -> None:
