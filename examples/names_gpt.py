@@ -177,7 +177,7 @@ def main() -> None:
     random.shuffle(names)
     model = Gpt()
     print(f"{len(names)} names, {len(model.parameters())} parameters", file=sys.stderr)
-    train(model, names, options.steps, compiled=not options.eager and hasattr(cr, "compile"))
+    train(model, names, options.steps, compiled=not options.eager)
     for _ in range(20):
         print(model.sample())
 

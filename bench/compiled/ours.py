@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import chainrule as cr
@@ -41,8 +42,6 @@ def eager(name: str) -> Job:
 
 def compiled(name: str, way: str) -> Job:
     """A compiled step: called with 'lists' or 'arrays', or 'run', which takes all steps of a turn natively."""
-    if not hasattr(cr, "compile"):
-        raise ImportError("this chainrule has no compile")
     workload = WORKLOADS[name]()
     step: Any = cr.compile(workload.loss, optimizer=workload.optimizer)
     arguments = workload.lists if way == "lists" else workload.arrays
@@ -69,18 +68,16 @@ def ran_natively(step: Any) -> dict[str, str]:
 
 
 def loss_alone(name: str) -> Job:
-    """The compiled loss without its gradient; nothing is learned."""
-    return _without_update(name, lambda _: None)
+    """The compiled loss without its gradient, under no_grad; nothing is learned."""
+    return _without_update(name, cr.no_grad(), lambda _: None)
 
 
 def loss_and_gradient(name: str) -> Job:
     """The compiled loss and `backward()`; nothing is learned."""
-    return _without_update(name, lambda loss: loss.backward())
+    return _without_update(name, nullcontext(), lambda loss: loss.backward())
 
 
-def _without_update(name: str, then: Callable[[Any], object]) -> Job:
-    if not hasattr(cr, "compile"):
-        raise ImportError("this chainrule has no compile")
+def _without_update(name: str, context: AbstractContextManager[object], then: Callable[[Any], object]) -> Job:
     workload = WORKLOADS[name]()
     f: Any = cr.compile(workload.loss)
     first = f(*workload.arrays)
@@ -89,9 +86,10 @@ def _without_update(name: str, then: Callable[[Any], object]) -> Job:
 
     def advance(steps: int) -> float:
         last = first
-        for _ in range(steps):
-            last = f(*workload.arrays)
-            then(last)
+        with context:
+            for _ in range(steps):
+                last = f(*workload.arrays)
+                then(last)
         return float(last.data)
 
     advance(1)

@@ -63,9 +63,9 @@ def compiling_line(row: Compiling, cold: Mapping[str, Any], warm: Mapping[str, A
     goal = f"≤ {row.at_most:g} s" if row.at_most else ""
     if "missing" in cold:
         return Line(row.key, row.title, f"missing: {cold['missing']}", "", goal, "NO" if goal else "")
-    scalars = cold["sizes"].get("scalars traced", 0)
+    scalars = cold["sizes"]["nodes traced"]
     figure = f"{cold['cpu']:.2f} s"
-    ratios = f"{scalars:,} scalars, {cold['cpu'] / max(scalars, 1) * 1e9:,.0f} ns each"
+    ratios = f"{scalars:,} scalars, {cold['cpu'] / scalars * 1e9:,.0f} ns each"
     if "cpu" in warm:
         figure += f", {warm['cpu']:.2f} s from the cache"
     if cold["executor"] != "native":

@@ -46,7 +46,7 @@ def _casadi(name: str) -> tuple[Row, ...]:
 def _cost(name: str) -> tuple[Row, ...]:
     """The price of a gradient."""
     return (
-        _row(f"{name}.loss", "compiled loss alone"),
+        _row(f"{name}.loss", "compiled loss alone, under no_grad"),
         _row(
             f"{name}.both",
             "compiled loss and backward()",

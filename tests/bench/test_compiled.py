@@ -141,7 +141,7 @@ def test_peer_that_is_ahead_stands_out() -> None:
 
 def test_fallback_cannot_pass_for_machine_code() -> None:
     row = rows.Compiling("compile.x", "x", (), at_most=1.0)
-    found = {"sizes": {"scalars traced": 10}, "cpu": 0.5, "executor": "native", "note": ""}
+    found = {"sizes": {"nodes traced": 10}, "cpu": 0.5, "executor": "native", "note": ""}
     assert compiling_line(row, found, {}).reached == "yes"
     assert compiling_line(row, {**found, "cpu": 1.5}, {}).reached == "NO"
     line = compiling_line(row, {**found, "executor": "tape", "note": "no llvmlite"}, {})

@@ -51,7 +51,6 @@ def test_samples_are_words() -> None:
     assert any(samples)
 
 
-@pytest.mark.skipif(not hasattr(cr, "compile"), reason="this chainrule has no compile")
 def test_compiled_training_is_the_eager_one() -> None:
     eager, compiled = model_of(3), model_of(3)
     expected = train(eager, NAMES, 8, compiled=False)
