@@ -42,7 +42,9 @@ LOOP = 2.0  # a turn of a loop that its body cannot hide
 BRANCH = 8.0  # entering and leaving a loop
 INSTRUCTION = 0.2  # what one more instruction may save at the least: it takes 40 µs to compile
 MOST_TOTALS = 24  # running sums in registers, of 32
-SIZES = (1, 2, 3, 4, 6, 8, 12)
+SIZES = (1, 2, 3, 4, 6, 8, 12)  # of tiles
+FEW_SIZES = (1, 4, 8)
+PROMISING = 1.3
 FEW_TOTALS = 21  # so many leave registers for the operands of two terms at a time
 MOST_UNROLLED = 8  # terms of a sum in one block
 
@@ -90,7 +92,7 @@ def best_schedule(nest: Nest, program: NestProgram, width: int = 8) -> Schedule:
 def choose(lowered: Lowered, width: int) -> Schedule:
     """Return the cheapest schedule for a lowered nest on a machine of this many lanes."""
     model = _Model(lowered, width)
-    return min(model.candidates(), key=lambda schedule: schedule.cost)
+    return min(model.candidates(), key=_cost)
 
 
 class _Model:
@@ -136,11 +138,18 @@ class _Model:
     # Candidates
 
     def candidates(self) -> Iterator[Schedule]:
-        """Yield schedules with their costs."""
-        for vector, width in self._vectors():
-            for tile, split in self._tiles(vector, width):
-                schedule = Schedule(vector, width, tile, split)
-                yield Schedule(vector, width, tile, split, self.price(schedule))
+        """Yield schedules with their costs: all that can lie across the lanes with few tiles, the best with many."""
+        first = [min(self._priced(*each, FEW_SIZES), key=_cost) for each in self._vectors()]
+        yield from first
+        least = min(map(_cost, first))
+        for schedule in first:
+            if schedule.cost <= PROMISING * least and self.reductions and schedule.vector is not None:
+                yield from self._priced(schedule.vector, schedule.width, SIZES)
+
+    def _priced(self, vector: int | None, width: int, sizes: tuple[int, ...]) -> Iterator[Schedule]:
+        for tile, split in self._tiles(vector, width, sizes):
+            schedule = Schedule(vector, width, tile, split)
+            yield Schedule(vector, width, tile, split, self.price(schedule))
 
     def _vectors(self) -> Iterator[tuple[int | None, int]]:
         yield None, 1
@@ -156,27 +165,35 @@ class _Model:
             if width == 8 and extent % 8 and extent % 4 == 0:
                 yield dim, 4
 
-    def _tiles(self, vector: int | None, width: int) -> Iterator[tuple[tuple[int, ...], bool]]:
+    def _tiles(
+        self, vector: int | None, width: int, options: tuple[int, ...]
+    ) -> Iterator[tuple[tuple[int, ...], bool]]:
         """Yield tiles of the two innermost dimensions that are worth it, within the registers."""
         order = self.lowered.order
         free = [dim for dim in order if not self.fixed >> dim & 1 and self.dims[dim].counts is None]
         chosen = [dim for dim in free if dim == vector] + [dim for dim in reversed(free) if dim != vector]
         chosen = chosen[:3] if vector in free else chosen[:2]
-        for sizes in self._sizes(chosen, vector, width):
+        for sizes in self._sizes([self._blocks(dim, vector, width) for dim in chosen], options):
             tile = [1] * len(self.dims)
             for dim, size in zip(chosen, sizes, strict=True):
                 tile[dim] = size
             yield from self._with_unrolled_sums(tile, vector, width)
 
-    def _sizes(self, dims: list[int], vector: int | None, width: int) -> Iterator[tuple[int, ...]]:
-        if not dims:
+    def _blocks(self, dim: int, vector: int | None, width: int) -> int:
+        return -(-self.dims[dim].extent // (width if dim == vector else 1))
+
+    def _sizes(self, blocks: list[int], options: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        """Yield how many blocks of each dimension may be a tile."""
+        if not blocks:
             yield ()
             return
-        dim = dims[0]
-        blocks = -(-self.dims[dim].extent // (width if dim == vector else 1))
-        options = [size for size in range(1, min(12, blocks) + 1) if size in SIZES or blocks % size == 0]
-        for rest in self._sizes(dims[1:], vector, width):
-            for size in options:
+        sizes = [
+            size
+            for size in range(1, min(12, blocks[0]) + 1)
+            if size in options or size == blocks[0] or (options is SIZES and blocks[0] % size == 0)
+        ]
+        for rest in self._sizes(blocks[1:], options):
+            for size in sizes:
                 if size * prod(rest) <= self.most_totals:
                     yield (size, *rest)
 
@@ -192,7 +209,7 @@ class _Model:
             inner = own[-1]
             if self.dims[inner].counts is not None:
                 continue
-            blocks = -(-self.dims[inner].extent // (width if inner == vector else 1))
+            blocks = self._blocks(inner, vector, width)
             most = MOST_UNROLLED
             if totals < 8 and blocks >= 4:
                 split = True
@@ -231,6 +248,10 @@ class _Model:
     def price(self, schedule: Schedule) -> float:
         """Return about how many cycles a schedule takes."""
         return _Price(self, schedule).total()
+
+
+def _cost(schedule: Schedule) -> float:
+    return schedule.cost
 
 
 class _Price:
