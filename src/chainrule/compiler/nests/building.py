@@ -15,6 +15,7 @@ from chainrule.compiler.nests.drafts import Draft
 from chainrule.compiler.nests.layouts import choose_layouts
 from chainrule.compiler.nests.looping import Looping
 from chainrule.compiler.nests.nest import NestProgram, Region
+from chainrule.compiler.nests.stacking import Stacking
 from chainrule.compiler.nests.verifying import verify
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ def build(classes: ClassProgram) -> NestProgram:
     sizes, value_order = place_blocks(drafting.blocks, classes.value_groups[-1] if classes.value_groups else 0)
     addressing = Addressing(drafting.blocks, value_order, sizes[Region.VALUES])
     nests = [addressing.nest(draft) for draft in drafts]
+    start = _note(notes, "address", start)
+    nests, forward = Stacking(addressing.buffers)(nests, forward)
+    start = _note(notes, "stack", start)
     program = NestProgram(
         nests,
         addressing.buffers,
@@ -63,7 +67,6 @@ def build(classes: ClassProgram) -> NestProgram:
         len(classes.outputs.classes),
         notes,
     )
-    start = _note(notes, "address", start)
     verify(program)
     _note(notes, "verify", start)
     return program

@@ -169,7 +169,7 @@ def _steps(extents: tuple[int, ...], base: int, shift: tuple[int, ...]) -> NDArr
 
 def _is_zero(factor: Leaf, steps: NDArray[np.bool_], valid: NDArray[np.bool_]) -> bool:
     """Return whether in all those steps a leaf reads the zeros around a block's own numbers."""
-    grid = np.indices(steps.shape, sparse=True)
+    grid: tuple[NDArray[np.int64], ...] = np.indices(steps.shape, sparse=True)
     digits = []
     for digit in factor.digits:
         along = digit.base + sum(stride * index for stride, index in zip(digit.strides, grid, strict=True))

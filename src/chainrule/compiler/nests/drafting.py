@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # A class is computed by at most this many nests of rows that are alike, a sum by so many reductions of terms alike.
 MOST_PIECES = 8
+# Or by more of them, if they have so many rows each: those of time steps can mostly be stacked again.
+ROWS_OF_PIECE = 16
 # A member that is the result at up to so many places is stored to each by its nest, otherwise copied.
 MOST_TARGETS = 4
 # Rows of very unlike counts go into nests of their own where a table padded to the longest would be this much larger.
@@ -226,7 +228,8 @@ class Drafting:
             kinds, which = np.unique(np.stack(signs), axis=1, return_inverse=True)
             if kinds.shape[1] == 1:
                 return [None]
-            if kinds.shape[1] <= MOST_PIECES or signs is must:
+            few = kinds.shape[1] <= MOST_PIECES or kinds.shape[1] * ROWS_OF_PIECE <= len(which)
+            if few or signs is must:
                 rows = [np.flatnonzero(which.reshape(-1) == kind) for kind in range(kinds.shape[1])]
                 return [self._in_order(number, piece) for piece in rows]
         return [None]

@@ -53,6 +53,8 @@ def stored_classes(program: ClassProgram) -> list[bool]:
             continue
         if _may_live_inside(program, each, [slot for _, slot in uses[number]], among_terms):
             stored[number] = False
+            if all(program.classes[user].kind is Kind.SUM for user, _ in uses[number]):
+                tops = {number}  # every slot of a sum is a tree of its own
             roots[number], depth[number], in_terms[number] = tops, deepest, among_terms
             for top in tops:
                 trees[top] += 1
