@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import process_time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def build(classes: ClassProgram) -> NestProgram:
     """Turn classes into loop nests over memory."""
     notes: dict[str, float] = {}
-    start = perf_counter()
+    start = process_time()
     drafting = Drafting(classes)
     drafts = [
         draft
@@ -73,7 +73,7 @@ def build(classes: ClassProgram) -> NestProgram:
 
 
 def _note(notes: dict[str, float], name: str, start: float) -> float:
-    now = perf_counter()
+    now = process_time()
     notes[name] = now - start
     return now
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from chainrule.compiler.nests.drafts import Draft, Leaf, Node, Plus, Terms, Tree
+from chainrule.compiler.nests.drafts import Draft, Leaf, Node, Plus, Tree
 from chainrule.ops.elementary import multiply
 from chainrule.ops.row import BY_CODE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from chainrule.compiler.classes import Rule
     from chainrule.compiler.nests.blocks import Block
 
@@ -30,21 +32,21 @@ OPERATIONS = {
 }
 SLOW = 12.0
 SAME, SIDE_BY_SIDE, SCATTERED = 0.3, 0.6, 9.0
-MOST_LOOPS = 64
+# Of rows that are dots, the lanes of each must be added up; several are finished together.
 HORIZONTAL = 3.0
-# Of rows that are dots, several are finished together.
 IN_BLOCKS = 0.5
 # A reduction whose every term lies on another page of memory waits for it.
 FAR, FAR_AWAY = 64, 0.5
 
+Strides: TypeAlias = tuple[int, ...]
 
-@dataclass
+
+@dataclass(frozen=True)
 class Access:
-    """A leaf of a draft, with its strides in the present layout over rows, or rows and terms."""
+    """A leaf of a draft in some layout: its strides over rows, or over rows and terms, and where it needs a table."""
 
-    leaf: Leaf
     store: bool
-    strides: list[int]
+    strides: Strides
     tabled: frozenset[int]
 
     def cost(self, axis: int | None) -> float:
@@ -54,7 +56,9 @@ class Access:
         if axis in self.tabled:
             return SCATTERED * 1.5
         stride = self.strides[axis]
-        return SAME if stride == 0 else SIDE_BY_SIDE + self.store * 0.4 if stride == 1 else SCATTERED
+        if stride == 0:
+            return SAME
+        return SIDE_BY_SIDE + self.store * 0.4 if stride == 1 else SCATTERED
 
     def far(self, rows: int, axis: int | None) -> float:
         """Return the cycles that a vector along an axis waits because terms follow each other in long strides."""
@@ -72,6 +76,98 @@ class Access:
         return float(min(shared, MOST_SHARED))
 
 
+@dataclass
+class Profile:
+    """What a part of a draft costs in one step of the rows.
+
+    Attributes:
+        scalar: number by number.
+        along: by axis of the rows, where a step is a vector along it.
+        dots: where reductions are vectorised along their own loops.
+        goes_on: the pairs of axes (a, b) of which b continues what a does.
+    """
+
+    scalar: float
+    along: list[float]
+    dots: float
+    goes_on: frozenset[tuple[int, int]]
+
+
+class Part:
+    """The rows of a draft, or one of its reductions; profiles are kept by layout."""
+
+    def __init__(self, rows: tuple[int, ...], terms: tuple[int, ...] | None) -> None:
+        self.rows = rows
+        self.terms = terms
+        self.work = 0.0
+        self.leaves: list[tuple[Leaf, bool]] = []
+        self.blocks: list[int] = []
+        self._known: dict[tuple[Strides, ...], Profile] = {}
+
+    def add(self, leaf: Leaf, *, store: bool) -> None:
+        """Note what the part loads or stores."""
+        self.leaves.append((leaf, store))
+        if leaf.block is not None and leaf.block not in self.blocks:
+            self.blocks.append(leaf.block)
+
+    def profile(self, view: Callable[[int], list[int]]) -> Profile:
+        """Return what the part costs where blocks have these strides."""
+        key = tuple(tuple(view(number)) for number in self.blocks)
+        if key not in self._known:
+            accesses = [self._access(leaf, store, view) for leaf, store in self.leaves]
+            self._known[key] = self._of_terms(accesses) if self.terms is not None else self._of_rows(accesses)
+        return self._known[key]
+
+    def _access(self, leaf: Leaf, store: bool, view: Callable[[int], list[int]]) -> Access:
+        loops = len(self.rows) + len(self.terms or ())
+        totals = [0] * loops
+        if leaf.block is not None:
+            for digit, stride in zip(leaf.digits, view(leaf.block), strict=True):
+                for axis, along in enumerate(digit.strides):
+                    totals[axis] += along * stride
+        tabled = frozenset(axis for digit in leaf.digits for axis in digit.axes)
+        return Access(store, tuple(totals), tabled)
+
+    def _of_rows(self, accesses: list[Access]) -> Profile:
+        scalar = self.work + sum(access.cost(None) for access in accesses)
+        along = [self.work + sum(access.cost(axis) for access in accesses) for axis in range(len(self.rows))]
+        return Profile(scalar, along, scalar * IN_BLOCKS, self._goes_on(accesses))
+
+    def _of_terms(self, accesses: list[Access]) -> Profile:
+        along = [self._one_by_one(accesses, axis) for axis in range(len(self.rows))]
+        return Profile(self._one_by_one(accesses, None), along, self._dot(accesses), self._goes_on(accesses))
+
+    def _one_by_one(self, accesses: list[Access], axis: int | None) -> float:
+        """Return the cycles of a reduction whose terms are added one after another."""
+        loads = far = 0.0
+        for access in accesses:
+            share = access.share(self.rows, axis)
+            loads += access.cost(axis) / share
+            far += access.far(len(self.rows), axis) / share
+        return prod(self.terms or ()) * (_overlapped(self.work, loads) + far)
+
+    def _dot(self, accesses: list[Access]) -> float:
+        """Return the cycles of a reduction along the best of its own loops."""
+        terms = self.terms or ()
+        options = []
+        for axis, length in enumerate(terms):
+            place = len(self.rows) + axis
+            loads = sum(access.cost(place) / access.share(self.rows, None) for access in accesses)
+            options.append(prod(terms) / length * -(-length // LANES) * _overlapped(self.work, loads))
+        return min(options) + HORIZONTAL
+
+    def _goes_on(self, accesses: list[Access]) -> frozenset[tuple[int, int]]:
+        pairs = set()
+        for a, extent in enumerate(self.rows):
+            for b in range(len(self.rows)):
+                if a != b and all(
+                    access.strides[b] == access.strides[a] * extent and not access.tabled & {a, b}
+                    for access in accesses
+                ):
+                    pairs.add((a, b))
+        return frozenset(pairs)
+
+
 class DraftCost:
     """The cost of one draft as a function of the strides of its blocks.
 
@@ -85,102 +181,50 @@ class DraftCost:
         self.draft = draft
         self.blocks = blocks
         self.views: dict[int, list[int]] = {}
-        self.stored = {target.block for target in draft.targets() if target.block is not None}
-        self.numbers = sorted({leaf.block for leaf, _ in draft.leaves() if leaf.block is not None} | self.stored)
-        self._known: dict[tuple[tuple[int, ...], ...], float] = {}
         self.extents = draft.loops.extents
-        self.operations = 0.0
-        self.rows: list[Access] = []
-        self.terms: list[tuple[tuple[int, ...], float, list[Access]]] = []
-        inside: dict[int, list[Access]] = {}
-        work: dict[int, float] = {}
-        fused = {id(terms.body) for terms in draft.reductions() if _is_product(terms.body)}
-        for tree, around in draft.trees():
-            if isinstance(tree, Terms):
-                inside.setdefault(id(tree), [])
-                work[id(tree)] = work.get(id(tree), 0.0) + 0.5
-            elif isinstance(tree, Leaf):
-                (self.rows if around is None else inside.setdefault(id(around), [])).append(_access(tree, store=False))
-            cycles = _cycles(tree.rule) if isinstance(tree, Node) else 0.5 * isinstance(tree, Plus)
-            if id(tree) in fused:
-                continue
-            if around is None:
-                self.operations += cycles
-            else:
-                work[id(around)] = work.get(id(around), 0.0) + cycles
-        self.rows += [_access(target, store=True) for target in draft.targets()]
-        for terms in draft.reductions():
-            self.terms.append((terms.loops.extents, work[id(terms)], inside[id(terms)]))
+        self.parts = _parts_of(draft)
+        self.stored = {target.block for target in draft.targets() if target.block is not None}
+        self.numbers = sorted({number for part in self.parts for number in part.blocks})
 
     def __call__(self) -> float:
         """Return the cycles in the present layout."""
-        key = tuple(tuple(self._view(number)) for number in self.numbers)
-        if key not in self._known:
-            self._known[key] = self._cycles()
-        return self._known[key]
-
-    def _cycles(self) -> float:
-        for access in [*self.rows, *(each for _, _, inside in self.terms for each in inside)]:
-            access.strides = self._strides(access.leaf)
+        profiles = [part.profile(self._view) for part in self.parts]
         steps = prod(self.extents)
-        best = steps * (self.operations + sum(each.cost(None) for each in self.rows) + self._reduced(None))
-        if self.terms:
-            rows = IN_BLOCKS * (self.operations + sum(each.cost(None) for each in self.rows))
-            best = min(best, steps * (rows + self._dots()))
-        for axis in range(len(self.extents)):
-            best = min(best, self._along(axis, steps))
+        best = steps * min(
+            sum(profile.scalar for profile in profiles),
+            sum(profile.dots for profile in profiles),
+        )
+        goes_on = frozenset.intersection(*[profile.goes_on for profile in profiles])
+        for axis, extent in enumerate(self.extents):
+            length = extent * next((self.extents[b] for a, b in sorted(goes_on) if a == axis), 1)
+            vectors = steps / length * -(-length // LANES)
+            best = min(best, vectors * sum(profile.along[axis] for profile in profiles))
         return best
 
     def _view(self, number: int) -> list[int]:
         """Return the strides of a block as the draft sees it."""
         return self.views.get(number) or self.blocks[number].strides
 
-    def _strides(self, leaf: Leaf) -> list[int]:
-        """Return a leaf's strides over the loops, those of a copy if the draft reads one."""
-        if leaf.block is None or not leaf.digits:
-            return [0] * MOST_LOOPS
-        strides = self._view(leaf.block)
-        columns = zip(*[digit.strides for digit in leaf.digits], strict=True)
-        return [sum(a * b for a, b in zip(column, strides, strict=True)) for column in columns]
 
-    def _along(self, axis: int, steps: int) -> float:
-        """Return the cycles where an axis of the rows is vectorised."""
-        length = self.extents[axis] * self._continued(axis)
-        vectors = steps / length * -(-length // LANES)
-        return vectors * (self.operations + sum(each.cost(axis) for each in self.rows) + self._reduced(axis))
-
-    def _continued(self, axis: int) -> int:
-        """Return how many more steps go on in the same way in another loop."""
-        extent = self.extents[axis]
-        everything = [*self.rows, *(each for _, _, inside in self.terms for each in inside)]
-        for other, length in enumerate(self.extents):
-            if other != axis and all(
-                each.strides[other] == each.strides[axis] * extent and not each.tabled & {axis, other}
-                for each in everything
-            ):
-                return length
-        return 1
-
-    def _reduced(self, axis: int | None) -> float:
-        """Return the cycles of the reductions of one step, their terms one after another."""
-        total = 0.0
-        for terms, work, inside in self.terms:
-            loads = sum(each.cost(axis) / each.share(self.extents, axis) for each in inside)
-            far = sum(each.far(len(self.extents), axis) / each.share(self.extents, axis) for each in inside)
-            total += prod(terms) * (_overlapped(work, loads) + far)
-        return total
-
-    def _dots(self) -> float:
-        """Return the cycles of the reductions of one step, each along the best of its own loops."""
-        total = 0.0
-        for terms, work, inside in self.terms:
-            options = []
-            for axis, length in enumerate(terms):
-                place = len(self.extents) + axis
-                loads = sum(each.cost(place) / each.share(self.extents, None) for each in inside)
-                options.append(prod(terms) / length * -(-length // LANES) * _overlapped(work, loads))
-            total += min(options) + HORIZONTAL
-        return total
+def _parts_of(draft: Draft) -> list[Part]:
+    """Return the parts of a draft: its rows, then its reductions."""
+    rows = Part(draft.loops.extents, None)
+    parts: dict[int, Part] = {}
+    for terms in draft.reductions():
+        parts[id(terms)] = Part(draft.loops.extents, terms.loops.extents)
+        parts[id(terms)].work = 0.5  # adding the term
+    fused = {id(terms.body) for terms in draft.reductions() if _is_product(terms.body)}
+    for tree, around in draft.trees():
+        part = rows if around is None else parts[id(around)]
+        if isinstance(tree, Leaf):
+            part.add(tree, store=False)
+        elif isinstance(tree, Node) and id(tree) not in fused:
+            part.work += _cycles(tree.rule)
+        elif isinstance(tree, Plus):
+            part.work += 0.5
+    for target in draft.targets():
+        rows.add(target, store=True)
+    return [rows, *parts.values()]
 
 
 def _overlapped(work: float, loads: float) -> float:
@@ -191,11 +235,6 @@ def _overlapped(work: float, loads: float) -> float:
 def _is_product(tree: Tree) -> bool:
     """Return whether a term is a product, which is added in the same instruction."""
     return isinstance(tree, Node) and tree.rule.slope is None and tree.rule.code == multiply.code
-
-
-def _access(leaf: Leaf, *, store: bool) -> Access:
-    tabled = frozenset(axis for digit in leaf.digits for axis in digit.axes)
-    return Access(leaf, store, [], tabled)
 
 
 def _cycles(rule: Rule) -> float:
