@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from chainrule import engine
 from chainrule.cli import bench
 from tests.cli.running import Runner
 
@@ -37,8 +36,6 @@ class Box:
     inner = loss
 """
 
-needs_compiled = pytest.mark.skipif(not engine.compiled, reason="compiling needs the compiled engine")
-
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -48,7 +45,6 @@ def short(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     (folder / "train.py").write_text(PROGRAM, "utf-8")
 
 
-@needs_compiled
 def test_the_demo_as_json(run: Runner) -> None:
     ran = run("bench", "--json")
     assert ran.code == 0, ran.err
@@ -61,7 +57,6 @@ def test_the_demo_as_json(run: Runner) -> None:
     assert figures["first_call_seconds"] > 0.0
 
 
-@needs_compiled
 def test_the_demo_for_people(run: Runner) -> None:
     ran = run("bench", "--quiet")
     assert ran.code == 0, ran.err
@@ -69,7 +64,6 @@ def test_the_demo_for_people(run: Runner) -> None:
         assert part in ran.out
 
 
-@needs_compiled
 @pytest.mark.parametrize("name", ["loss", "compiled", "Box.inner"])
 def test_a_function_of_a_program(run: Runner, name: str) -> None:
     ran = run("bench", f"train.py:{name}", "--json")

@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule import Value, engine, losses, optim
+from chainrule import Value, losses, optim
+from chainrule.compiler import building
 from chainrule.compiler.building import pays
 from chainrule.errors import ArgumentError
 from chainrule.nn import MLP, Module
 from chainrule.training import Callback, History, batches, fit
 from chainrule.training.frozen import settings_of
 from tests.training.models import LINE, PLANE, SIGNS, THIRDS, mlp
-
-needs_compiled = pytest.mark.skipif(not engine.compiled, reason="compiling needs the compiled engine")
 
 
 def trained(mode: Any, model: Any = None, y: Any = LINE, **options: Any) -> tuple[History, Any]:
@@ -46,7 +45,6 @@ def same(eager: tuple[History, Any], other: tuple[History, Any]) -> None:
         close(norms, other[0].gradient_norm[layer])
 
 
-@needs_compiled
 @pytest.mark.parametrize("mode", ["auto", True])
 @pytest.mark.parametrize(
     ("outputs", "y", "loss"),
@@ -66,34 +64,33 @@ def test_compiled_training_is_eager_training(mode: Any, outputs: int, y: Any, lo
     assert compiled[0].fallback == ""
 
 
-@needs_compiled
 def test_the_last_smaller_batch_is_another_structure() -> None:
     eager, compiled = trained(False, batch_size=17), trained(True, batch_size=17)
     same(eager, compiled)
 
 
-@needs_compiled
 def test_a_short_training_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "WORTH", 1e-3)
+    monkeypatch.setattr(batches, "SECONDS", 25e-9)
+    monkeypatch.setattr(building, "SAVED", 3e-9)
     executors = [trained("auto", epochs=epochs, batch_size=None)[0].executor for epochs in (10, 1000)]
     assert executors == ["eager", "tape"]  # 21 parameters, 40 rows: about 20 µs a batch
 
 
-def test_machine_code_pays_where_there_is_much_to_compute() -> None:
+def test_machine_code_pays_where_there_is_much_to_compute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(building, "SAVED", 3e-9)
     assert pays(100, None)
     assert not pays(1_000, 1_000)
     assert pays(1_000, 1_000_000)
     assert pays(1_000_000, 10_000)
 
 
-@needs_compiled
 def test_the_same_training_twice_has_the_same_bits() -> None:
     first, second = trained("auto"), trained("auto")
     assert first[0].loss == second[0].loss
     assert first[1].state_dict() == second[1].state_dict()
 
 
-@needs_compiled
 def test_callbacks_see_what_they_always_saw() -> None:
     class Watch(Callback):
         def __init__(self) -> None:
@@ -124,7 +121,6 @@ class Looking(Module):
         return y * 1.0 if y.data > 1e9 else y + 0.0 * y.data
 
 
-@needs_compiled
 def test_a_model_that_looks_at_its_numbers_trains_eagerly_and_the_history_says_why() -> None:
     eager, fallen = trained(False, Looking()), trained("auto", Looking())
     same(eager, fallen)
@@ -132,7 +128,6 @@ def test_a_model_that_looks_at_its_numbers_trains_eagerly_and_the_history_says_w
     assert "test_compiled.py" in fallen[0].fallback
 
 
-@needs_compiled
 def test_true_insists() -> None:
     def loss(predictions: Any, targets: Any) -> Value:
         return losses.mse(predictions, targets) + 0.0 * predictions[0].grad
@@ -154,7 +149,6 @@ class Cooling(Module):
         return self.inner(x) * self.warmth
 
 
-@needs_compiled
 @pytest.mark.parametrize("often", [1, 5])
 def test_settings_that_change_are_never_frozen(often: int) -> None:
     def cool(model: Cooling) -> Any:
@@ -185,7 +179,6 @@ class Counting(Module):
         return self.inner(x) * (1.0 + self.calls / 100.0)
 
 
-@needs_compiled
 def test_a_model_that_changes_itself_runs_eagerly() -> None:
     eager, fallen = trained(False, Counting()), trained("auto", Counting())
     # a trace calls the model as often as a batch has rows, so the count is ahead by that
@@ -209,7 +202,6 @@ class Hidden(Module):
         return self.inner(x) * (1.0 + next(Ticking.ticks))
 
 
-@needs_compiled
 def test_the_second_batch_is_compared_with_eager_code() -> None:
     history, _ = trained("auto", Hidden())
     assert history.executor == "eager"
@@ -252,14 +244,6 @@ def test_a_model_that_holds_itself_is_walked() -> None:
 def test_modes_are_three(mode: Any) -> None:
     with pytest.raises(ArgumentError, match="pass 'auto', True or False"):
         trained(mode)
-
-
-@pytest.mark.skipif(engine.compiled, reason="this run is on the compiled engine")
-def test_uncompiled_engine_trains_eagerly_and_true_says_what_is_missing() -> None:
-    history, _ = trained("auto")
-    assert (history.executor, history.fallback) == ("eager", "")
-    with pytest.raises(ArgumentError, match="needs the compiled engine"):
-        trained(True)
 
 
 def test_a_history_knows_its_executor() -> None:

@@ -111,6 +111,6 @@ def add_compiling(parser: argparse.ArgumentParser) -> None:
         dest="compile",
         action="store_const",
         const=False,
-        default=False,
+        default="auto",
         help="train with eager code only (default: compile where it pays)",
     )

@@ -13,7 +13,7 @@ from chainrule.training.frozen import Settings, settings_of
 Mode: TypeAlias = Literal["auto"] | bool
 # About what an eager batch takes for each row and parameter. By sizes and not by a clock, so that the same training
 # takes the same way each time.
-SECONDS = 25e-9
+SECONDS = 25e-9 if engine.compiled else 2e-6
 # Below this, nothing is compiled: loading the compiler and tracing take a good part of it.
 WORTH = 0.1
 # The second of these calls is compared with eager code, and then each of so many: see `_Compiled`.
@@ -45,11 +45,6 @@ class Batches:
         self.settings: Settings | None = None
         self.changes = 0
         self.fallback = ""
-        if mode is True and not engine.compiled:
-            raise ArgumentError(
-                "compile=True needs the compiled engine, and this one is plain Python: "
-                "install a C compiler and then chainrule again, or leave compile at 'auto'"
-            )
 
     def expect(self, rows: int, times: int) -> None:
         """Say that batches of so many rows will come so often."""
@@ -98,7 +93,7 @@ class Batches:
 
     def _way(self, rows: int) -> Callable[[Any, Any], tuple[Value, list[Value]]]:
         """Return how batches of so many rows are run."""
-        if self.mode is False or self.fallback or not engine.compiled:
+        if self.mode is False or self.fallback:
             return self.eager
         if self.mode == "auto" and SECONDS * self.expected.get(rows, 0) * rows * self.parameters < WORTH:
             return self.eager

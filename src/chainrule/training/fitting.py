@@ -33,7 +33,7 @@ def fit(  # noqa: PLR0917 - Keras passes these by position too
     shuffle: bool = True,
     seed: int = 0,
     unit: float = 1.0,
-    compile: Mode = False,  # noqa: A002 - the name that the contract gives it
+    compile: Mode = "auto",  # noqa: A002 - the name that the contract gives it
 ) -> History:
     """Train a model on a table of numbers and return what happened.
 

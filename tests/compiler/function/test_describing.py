@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import Value, engine
+from chainrule import Value
 from chainrule.compiler.describing import LONGEST, argument_names, describe, describe_call, describe_guard
 
 NUMBER, VALUE = ("number", None), ("value",)
@@ -57,7 +57,6 @@ def test_names_of_arguments() -> None:
     assert argument_names(lambda a, b=1, /, c=2: a + b + c) == ["a", "b", "c"]
 
 
-@pytest.mark.skipif(not engine.compiled, reason="compiling needs the compiled engine")
 def test_the_report_of_a_function_reads_well() -> None:
     f = cr.compile(lambda X, y, w: w * X[0][0] if y[0] > 0 else w, executor="tape")
     f([[1.0, 2.0]], np.array([1.0, 2.0]), w=Value(2.0))
@@ -66,7 +65,6 @@ def test_the_report_of_a_function_reads_well() -> None:
     assert any("if y[0] > 0" in guard for guard in found.guards)
 
 
-@pytest.mark.skipif(not engine.compiled, reason="compiling needs the compiled engine")
 def test_guards_without_source_name_what_they_can() -> None:
     names: dict[str, Any] = {}
     exec(compile("def f(x):\n    return x if x.data > 0 else -x\n", "<nowhere>", "exec"), names)

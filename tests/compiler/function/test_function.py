@@ -12,14 +12,12 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import Value, engine
+from chainrule import Value
 from chainrule.compiler import function
 from chainrule.compiler.function import CompiledFunction
 from chainrule.compiler.sentences import CompileWarning
 from chainrule.errors import ArgumentError, StaleTraceError
 from chainrule.nn import MLP
-
-pytestmark = pytest.mark.skipif(not engine.compiled, reason="compiling needs the compiled engine")
 
 ROWS = [[0.5, -1.0], [1.5, 0.25], [-0.75, 2.0]]
 TARGETS = [1.0, -1.0, 0.5]
