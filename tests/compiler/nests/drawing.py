@@ -24,6 +24,8 @@ def drawn_program(draws: Generator) -> ClassProgram:
         build.input(np.arange(groups[group], groups[group + 1]), group)
     numbers = np.unique(np.round(draws.normal(size=draws.integers(1, 5)), 2))
     build.constant(numbers)
+    if draws.random() < 0.2:
+        build.seed([0])
     for _ in range(draws.integers(1, 9)):
         _draw_class(build, draws)
     last = len(build.classes) - 1

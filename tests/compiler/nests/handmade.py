@@ -68,6 +68,10 @@ class Builder:
         """Numbers among the arguments."""
         return self._add(Class(Kind.INPUT, len(places), places=np.asarray(places), group=group))
 
+    def seed(self, places: Any) -> int:
+        """What the gradients of results start from."""
+        return self._add(Class(Kind.SEED, len(places), places=np.asarray(places)))
+
     def constant(self, numbers: Any) -> int:
         """Constants."""
         return self._add(Class(Kind.CONSTANT, len(numbers), numbers=np.asarray(numbers, dtype=float)))

@@ -22,14 +22,15 @@ def test_nests_compute_what_classes_say(seed: int) -> None:
     program = drawn_program(draws)
     values = draws.normal(size=program.value_groups[-1])
     inputs = draws.normal(size=program.input_groups[-1])
-    outputs, gradients = run_classes_plainly(program, values, inputs)
+    seeds = draws.normal(size=program.results)
+    outputs, gradients = run_classes_plainly(program, values, inputs, seeds)
     groups = [inputs[a:b] for a, b in pairwise(program.input_groups)]
     nests = build(program)
     largest = max(1.0, float(np.abs(outputs).max()), float(np.abs(gradients).max()) if gradients is not None else 0.0)
-    found, found_gradients = run_nests(nests, values, groups)
+    found, found_gradients = run_nests(nests, values, groups, seeds)
     assert found == pytest.approx(outputs, rel=1e-10, abs=1e-10 * largest)
     if gradients is not None:
         assert found_gradients == pytest.approx(gradients, rel=1e-10, abs=1e-10 * largest)
-    forward_only, none = run_nests(nests, values, groups, gradients=False)
+    forward_only, none = run_nests(nests, values, groups, seeds, gradients=False)
     assert none is None
     np.testing.assert_array_equal(forward_only, found)

@@ -12,6 +12,7 @@ from chainrule.compiler.nests.completing import complete
 from chainrule.compiler.nests.cutting import cut_blocks
 from chainrule.compiler.nests.drafting import Drafting
 from chainrule.compiler.nests.drafts import Draft
+from chainrule.compiler.nests.joining import join
 from chainrule.compiler.nests.layouts import choose_layouts
 from chainrule.compiler.nests.looping import Looping
 from chainrule.compiler.nests.nest import NestProgram, Region
@@ -53,6 +54,8 @@ def build(classes: ClassProgram) -> NestProgram:
     addressing = Addressing(drafting.blocks, value_order, sizes[Region.VALUES])
     nests = [addressing.nest(draft) for draft in drafts]
     start = _note(notes, "address", start)
+    nests, forward = join(nests, forward, addressing.buffers)
+    start = _note(notes, "join", start)
     nests, forward = Stacking(addressing.buffers)(nests, forward)
     start = _note(notes, "stack", start)
     program = NestProgram(
