@@ -157,7 +157,9 @@ class _Module:
             if writer is None or memory is None or writer.instructions > FUNCTION_INSTRUCTIONS:
                 self._close(writer)
                 names.append(f"part{len(self.functions)}")
-                writer = Writer(names[-1], ARGUMENTS, "internal", scale_width=self.machine.scale_width)
+                writer = Writer(
+                    names[-1], ARGUMENTS, "internal", scale_width=self.machine.scale_width, fuses=self.machine.fuses
+                )
                 memory = Memory(writer, self.sizes, self.shared)
             self._write(writer, memory, lowered, schedule)
         self._close(writer)

@@ -46,6 +46,11 @@ class Machine:
         """How many lanes its instruction for x · 2ⁿ takes; 0 where it has none."""
         return 8 if "+avx512f" in self.features.split(",") else 0
 
+    @property
+    def fuses(self) -> bool:
+        """Whether it rounds a product and a sum once."""
+        return "+fma" in self.features.split(",") or self.triple.startswith(("aarch64", "arm64"))
+
 
 @cache
 def host() -> Machine:

@@ -154,6 +154,8 @@ class NestCode:
 
     def _plus(self, term: Node, point: dict[int, int], total: Lanes) -> Lanes:
         """Return total + term."""
+        if total.number == 0.0:
+            return self.value(term, point).as_number().spread(total.lanes)
         if term.op == "multiply":
             a, b = (self.value(each, point).as_number() for each in term.operands)
             return a.fused(b, total)

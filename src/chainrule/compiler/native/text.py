@@ -52,15 +52,24 @@ class Writer:
         linkage: empty, or `internal`.
         result: its type.
         scale_width: how many lanes the machine's own instruction for x · 2ⁿ takes; 0 where it has none.
+        fuses: a product and a sum are rounded once.
     """
 
     def __init__(
-        self, name: str, arguments: str, linkage: str = "", result: str = "void", scale_width: int = 0
+        self,
+        name: str,
+        arguments: str,
+        linkage: str = "",
+        result: str = "void",
+        *,
+        scale_width: int = 0,
+        fuses: bool = False,
     ) -> None:
         self.head = f"define {linkage} {result} @{name}({arguments}) nounwind {{"
         self.lines: list[str] = ["entry:"]
         self.declarations: set[str] = set()
         self.scale_width = scale_width
+        self.fuses = fuses
         self.instructions = 0
         self._block = "entry"
         self._count = 0

@@ -66,7 +66,8 @@ def update_text(
 ) -> tuple[str, str]:
     """Return the LLVM text of an update, and its function's name."""
     results = _results(rule, len(state_names), operand_names)
-    body = _Update(Writer("entry", ARGUMENTS, scale_width=machine.scale_width), results, width).write()
+    writer = Writer("entry", ARGUMENTS, scale_width=machine.scale_width, fuses=machine.fuses)
+    body = _Update(writer, results, width).write()
     stamp = hashlib.blake2b(body.encode(), digest_size=8).hexdigest()
     name = f"chainrule.{stamp}.update"
     return body.replace("@entry(", f"@{name}(", 1), name
