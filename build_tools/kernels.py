@@ -46,6 +46,7 @@ cdef extern from "Python.h":
     bint is_float "PyFloat_CheckExact" (PyObject *)
     double float_at "PyFloat_AS_DOUBLE" (PyObject *)
     PyObject *PyDict_GetItem(object, object)
+    int PyErr_CheckSignals() except -1
     PyObject *cell_contents "PyCell_GET" (object)
     long long PyLong_AsLongLongAndOverflow(object, int *) except? -1
     PyTypeObject *_type_of "Py_TYPE" (PyObject *)

@@ -30,6 +30,8 @@ PARTS = (
     "reading",
     "guarding",
     "calling",
+    "updating",
+    "stepping",
     "keys",
     "classing",
     "scanning",

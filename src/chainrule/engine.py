@@ -15,6 +15,7 @@ from chainrule.core.parameters import read_data, read_grad, write_data, write_gr
 from chainrule.core.recording import no_grad
 from chainrule.core.scanning import Scanner
 from chainrule.core.standins import StandIn
+from chainrule.core.stepping import Step, Steps
 from chainrule.core.tape import Tape
 from chainrule.core.tracing import start_tracing, stop_tracing, tracing
 from chainrule.core.value import Value
@@ -39,6 +40,8 @@ __all__ = [
     "Scanner",
     "StaleGradientWarning",
     "StandIn",
+    "Step",
+    "Steps",
     "Tape",
     "Value",
     "apply",

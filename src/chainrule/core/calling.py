@@ -56,13 +56,13 @@ class Entry:
     failed = cython.declare(object, visibility="public")
     trace = cython.declare(object, visibility="readonly")
     _executor: Executor
-    _reader: Reader
+    reader: Reader
     _origin: Origin
-    _live: list
+    live: list
     _results: cython.Py_ssize_t
     _whole: cython.bint  # the function returns one Value and nothing around it
     _all: tuple  # the numbers of the results
-    _reach: Reach  # of all of them
+    reach: Reach  # of all of them
     _aliases: list  # for each result None, or the place of the live Value that it is itself
     _guards: Guards
     _distinct: cython.bint
@@ -72,11 +72,11 @@ class Entry:
         self.calls = 0
         self.failed = None
         self.trace = trace
-        self._live = list(trace.live)
-        self._origin = Origin(trace.program, self._live)
+        self.live = list(trace.live)
+        self._origin = Origin(trace.program, self.live)
         self._results = trace.program.results
         self._all = tuple(range(trace.program.results))
-        self._reach = self._origin.reach(self._all)
+        self.reach = self._origin.reach(self._all)
         self._aliases = _aliases_of(trace.program)
         self._whole = trace.template == ("output", 0) and self._results == 1 and self._aliases[0] is None
         self._guards = Guards(trace)
@@ -95,7 +95,7 @@ class Entry:
         self._executor = executor
         self._origin.executor = executor
         self._spare = None
-        self._reader = Reader(trace.pattern, trace.same_static, executor, trace.program.input_groups, len(self._live))
+        self.reader = Reader(trace.pattern, trace.same_static, executor, trace.program.input_groups, len(self.live))
 
     def call(self, arguments: tuple[Any, ...], keywords: dict[str, Any] | None = None) -> Any:
         """Return what the function returns for these arguments, or MISS, and then nothing has changed."""
@@ -105,7 +105,7 @@ class Entry:
         try:
             return self._call(arguments, keywords)
         finally:
-            self._reader.release()
+            self.reader.release()
             self._executor.busy = False
 
     def matches(self, arguments: tuple[Any, ...], keywords: dict[str, Any] | None = None) -> bool:
@@ -114,9 +114,9 @@ class Entry:
             return self._get_spare().matches(arguments, keywords)
         self._executor.busy = True
         try:
-            return bool(self._reader.read(arguments, keywords)) and self._are_distinct()
+            return bool(self.reader.read(arguments, keywords)) and self._are_distinct()
         finally:
-            self._reader.release()
+            self.reader.release()
             self._executor.busy = False
 
     @cython.cfunc
@@ -155,13 +155,13 @@ class Entry:
     @cython.cfunc
     @cython.inline
     def _single_result(self) -> Value:
-        return make_result(self._executor, self._origin, self._reader.values, self._reach)
+        return make_result(self._executor, self._origin, self.reader.values, self.reach)
 
     @cython.cfunc
     @cython.exceptval(-1)
     def prepare(self, arguments: tuple, keywords: dict | None) -> cython.int:
         """Read arguments and live Values; return 0 where they do not fit."""
-        if not self._reader.read(arguments, keywords) or not self._are_distinct():
+        if not self.reader.read(arguments, keywords) or not self._are_distinct():
             self.failed = "structure"
             return 0
         if not self._guards.outside_is_same():
@@ -178,8 +178,8 @@ class Entry:
         place: cython.Py_ssize_t
         values: cython.p_double = self._executor.values.numbers
         order: cython.p_int = self._executor.order.numbers
-        for place in range(len(self._live)):
-            values[order[place]] = cython.cast(Value, item_at(self._live, place))._data
+        for place in range(len(self.live)):
+            values[order[place]] = cython.cast(Value, item_at(self.live, place))._data
 
     @cython.cfunc
     @cython.exceptval(-1)
@@ -195,8 +195,8 @@ class Entry:
         """Tell whether the Values among the arguments are different ones, where the function asked for that."""
         if not self._distinct:
             return 1
-        found = {id(each) for each in [*self._live, *self._reader.values]}
-        return len(found) == len(self._live) + len(self._reader.values)
+        found = {id(each) for each in [*self.live, *self.reader.values]}
+        return len(found) == len(self.live) + len(self.reader.values)
 
     @cython.cfunc
     def _nodes(self, single: cython.bint) -> list:
@@ -207,12 +207,12 @@ class Entry:
         call: Value | None = None
         nodes: list = []
         if self._results > 1 and recording():
-            call = make_call(self._origin, executor, self._reader.values, self._inputs(), self._all)
+            call = make_call(self._origin, executor, self.reader.values, self._inputs(), self._all)
         for i in range(self._results):
             place = self._aliases[i]
             if place is not None:
-                known: list = self._live if place < len(self._live) else self._reader.values
-                nodes.append(known[place if place < len(self._live) else place - len(self._live)])
+                known: list = self.live if place < len(self.live) else self.reader.values
+                nodes.append(known[place if place < len(self.live) else place - len(self.live)])
             elif single:
                 nodes.append(self._single_result())
             elif call is not None:
@@ -229,7 +229,7 @@ class Entry:
         for place in range(len(self._executor.inputs)):
             own: Buffer = self._executor.inputs[place]
             held: Buffer = Buffer(own.count)
-            self._reader.copy_region(INPUTS + place, held)
+            self.reader.copy_region(INPUTS + place, held)
             made.append(held)
         return made
 

@@ -10,7 +10,7 @@ except ImportError:
     from chainrule.core import cython_shim as cython
 
 if cython.compiled:
-    from cython.cimports.chainrule._kernels import PyObject, item_at, references_to
+    from cython.cimports.chainrule._kernels import item_at
 else:
     from operator import getitem as item_at
 

@@ -23,3 +23,7 @@ def float_at(item: Any) -> float:
 def signbit(x: float) -> bool:
     """Tell whether a number has a minus sign, which -0.0 has too."""
     return copysign(1.0, x) < 0.0
+
+
+def PyErr_CheckSignals() -> None:  # noqa: N802 - C's name
+    """Do nothing: between two lines of Python, Python looks for Ctrl-C itself."""

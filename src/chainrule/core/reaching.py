@@ -21,6 +21,11 @@ class Reach:
     places: Integers
     count: cython.Py_ssize_t
 
+    @cython.cfunc
+    def as_list(self) -> list:
+        """Return the places."""
+        return [self.places.numbers[place] for place in range(self.count)]
+
 
 @cython.cfunc
 def cutting_rows() -> Integers:

@@ -15,7 +15,16 @@ from chainrule.core.making import apply, binary, number_and_value, operator, una
 from chainrule.core.node import new_node
 from chainrule.core.numbers import number_or_none, to_float
 from chainrule.core.recording import record
-from chainrule.core.tracing import Traced, identity_seen, listener, node_of, nodes_of, refuse, tracing_here, tracing_somewhere
+from chainrule.core.tracing import (
+    Traced,
+    identity_seen,
+    listener,
+    node_of,
+    nodes_of,
+    refuse,
+    tracing_here,
+    tracing_somewhere,
+)
 from chainrule.core.value import Value
 from chainrule.ops.dispatch import Code, binary_value
 from chainrule.ops.row import BY_CODE, TABLE, Op

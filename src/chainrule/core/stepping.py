@@ -1,0 +1,317 @@
+"""The fused training step: gradient and update without a Value in between, as often as one likes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Any
+
+try:
+    import cython
+except ImportError:
+    from chainrule.core import cython_shim as cython
+
+if cython.compiled:
+    from cython.cimports.chainrule._kernels import PyErr_CheckSignals
+else:
+    from chainrule.core.pointers import PyErr_CheckSignals
+
+from chainrule.core.buffers import Buffer, Integers
+from chainrule.core.calling import Entry
+from chainrule.core.executing import Executor, Native
+from chainrule.core.flags import Flag
+from chainrule.core.numbers import set_data
+from chainrule.core.outcomes import copy
+from chainrule.core.tracing import tracing_here, tracing_somewhere
+from chainrule.core.updating import Update
+from chainrule.core.value import Value
+from chainrule.errors import GraphError
+from chainrule.ops.dispatch import Code
+
+
+@cython.final
+@cython.cclass
+class Step:
+    """Zero, forward, backward and update of one trace and one optimizer, repeated in C.
+
+    Args:
+        entry: the trace of a function that returns one Value.
+        parameters: what the optimizer updates.
+        update: the address of `void f(double *values, double *gradients, double *state, double *hyper, int64_t n)`,
+            which treats n numbers all alike, state being arrays of n numbers one behind the other; or a function
+            `rule(p, g, *state, hyper) -> (p, *state)` of float64 arrays.
+        state: a float64 array for each of them, in the order of the parameters; read before, written after a run.
+        hyper: the rule's other numbers, a float64 array.
+        counter: the number in it that goes up by one with each step, -1 for none.
+
+    Attributes:
+        done: how many steps the last run took.
+        by_hand: it took none because a live Value is computed from others, which only `backward()` reaches.
+    """
+
+    done = cython.declare(cython.longlong, visibility="public")
+    by_hand = cython.declare(cython.bint, visibility="public")
+    _entry: Entry
+    _executor: Executor
+    _parameters: list
+    _numbers: dict  # by parameter: its number
+    _update: Update
+    _loss: cython.double
+    _given: tuple  # for each Value among the arguments the number of the parameter that it is, or None
+    # By parameter: where its number lies among the executor's values, -1 where the program does not use it; and
+    # whether the program gives it a gradient.
+    _where: Integers
+    _reached: Integers
+    # Where numbers lie that are no parameter's own and stay what they are: other live Values', padding; and those.
+    _fixed: Integers
+    _kept: Buffer
+    # The live Values among them that get a gradient, by their places, and the sums of these over a run.
+    _others: Integers
+    _sums: Buffer
+    # Where numbers of arguments lie that are parameters with another place; and those places.
+    _copies: Integers
+    _origins: Integers
+    _may_stop: cython.bint  # between a gradient and its update
+    _last: Buffer  # the gradients of the last update, where they may be overwritten
+
+    def __init__(  # noqa: PLR0917 - what a training step is made of, in the order of its use
+        self,
+        entry: Entry,
+        parameters: Sequence[Value],
+        update: int | Callable[..., Any],
+        state: Sequence[Any],
+        hyper: Any,
+        counter: int = -1,
+    ) -> None:
+        self.done = 0
+        self.by_hand = False
+        self._entry = entry
+        self._parameters = list(parameters)
+        self._numbers = {parameter: number for number, parameter in enumerate(self._parameters)}
+        self._update = Update(update, list(state), hyper, counter)
+        self._lay_out(entry.executor, ())
+
+    def run(self, n: int, arguments: tuple[Any, ...], keywords: dict[str, Any] | None = None) -> tuple[int, float]:
+        """Take up to n steps; return how many, and the loss of the last, from before its update.
+
+        Fewer where the arguments do not fit (0) or a guard fails: of that step nothing has happened. Parameters, state
+        and hyperparameters are those after the last whole step, also when Ctrl-C ends the run.
+
+        Raises:
+            GraphError: the function that runs calls its own step.
+        """
+        executor: Executor = self._entry.executor
+        self.done = 0
+        self.by_hand = False
+        self._loss = float("nan")
+        if executor.busy:
+            raise GraphError("a compiled step was called while it ran; call one after the other")
+        executor.busy = True
+        try:
+            if self._entry.prepare(arguments, keywords) and self._begin(executor):
+                try:
+                    self._repeat(n)
+                finally:
+                    if self.done:
+                        self._write_back()
+        finally:
+            self._entry.reader.release()
+            executor.busy = False
+        return self.done, self._loss
+
+    @cython.cfunc
+    @cython.exceptval(-1)
+    def _begin(self, executor: Executor) -> cython.int:
+        """Make ready for a run with the arguments that were read; return 0 where that cannot be."""
+        place: cython.Py_ssize_t
+        given: list = self._entry.reader.values
+        if len(given) or executor is not self._executor:
+            numbers = tuple([self._numbers.get(value) for value in given])
+            if numbers != self._given or executor is not self._executor:
+                self._lay_out(executor, numbers)
+        for place in range(self._entry.reach.count):
+            value = self._live_value(self._entry.reach.places.numbers[place])
+            if value._code != Code.LEAF or value._flags & Flag.CLOSURE:
+                self.by_hand = True
+                return 0
+        for place in range(self._fixed.count):
+            self._kept.numbers[place] = executor.values.numbers[self._fixed.numbers[place]]
+        for place in range(self._sums.count):
+            self._sums.numbers[place] = 0.0
+        self._update.load(self._parameters)
+        return 1
+
+    @cython.cfunc
+    @cython.inline
+    def _live_value(self, place: cython.Py_ssize_t) -> Value:
+        """Return the live Value of a place."""
+        first: cython.Py_ssize_t = len(self._entry.live)
+        return self._entry.live[place] if place < first else self._entry.reader.values[place - first]
+
+    @cython.cfunc
+    def _lay_out(self, executor: Executor, given: tuple) -> object:
+        """Find out which of the executor's numbers are which parameter's."""
+        count: cython.Py_ssize_t = executor.values.count
+        place: cython.Py_ssize_t
+        index: cython.Py_ssize_t
+        self._executor = executor
+        self._given = given
+        self._where = Integers(len(self._parameters))
+        self._reached = Integers(len(self._parameters))
+        self._fixed = Integers(count)
+        self._kept = Buffer(count)
+        self._last = Buffer(count)
+        self._others = Integers(count)
+        self._sums = Buffer(count)
+        self._copies = Integers(count)
+        self._origins = Integers(count)
+        for place in range(self._where.count):
+            self._where.numbers[place] = -1
+        owned: Integers = Integers(count)
+        reached = set(self._entry.reach.as_list())
+        self._others.count = self._copies.count = self._fixed.count = 0
+        numbers = [*[self._numbers.get(value) for value in self._entry.live], *given]
+        for place, parameter in enumerate(numbers):
+            index = executor.order.numbers[place]
+            if parameter is None:
+                if place in reached:
+                    self._others.numbers[self._others.count] = place
+                    self._others.count += 1
+                continue
+            if place in reached:
+                self._reached.numbers[parameter] = 1
+            if self._where.numbers[parameter] < 0:
+                self._where.numbers[parameter] = index
+                owned.numbers[index] = 1
+            else:
+                self._copies.numbers[self._copies.count] = index
+                self._origins.numbers[self._copies.count] = self._where.numbers[parameter]
+                self._copies.count += 1
+        for index in range(count):
+            if not owned.numbers[index]:
+                self._fixed.numbers[self._fixed.count] = index
+                self._fixed.count += 1
+        self._sums.count = self._others.count
+        self._may_stop = len(self._entry.trace.guards) > 0 or not isinstance(executor, Native)
+        self._update.lay_out(executor, self._where)
+
+    @cython.cfunc
+    @cython.exceptval(-1)
+    def _repeat(self, n: cython.longlong) -> cython.int:
+        """Take up to n steps."""
+        executor: Executor = self._executor
+        values: cython.p_double = executor.values.numbers
+        gradients: cython.p_double = executor.gradients.numbers
+        i: cython.Py_ssize_t
+        unlooked: cython.longlong = 0  # steps since Ctrl-C was looked for
+        often: cython.longlong = 1  # after how many that is done
+        looked: cython.double = 0.0
+        while self.done < n:
+            for i in range(self._copies.count):
+                gradients[self._origins.numbers[i]] = 0.0  # a Value without gradient of its own keeps what is there
+            executor.gradient()
+            if not self._entry.guarded():
+                return 0
+            for i in range(self._copies.count):
+                gradients[self._origins.numbers[i]] += gradients[self._copies.numbers[i]]
+            for i in range(self._others.count):
+                self._sums.numbers[i] += gradients[executor.order.numbers[self._others.numbers[i]]]
+            self._update.apply()
+            for i in range(self._fixed.count):
+                values[self._fixed.numbers[i]] = self._kept.numbers[i]
+            for i in range(self._copies.count):
+                values[self._copies.numbers[i]] = values[self._origins.numbers[i]]
+            if self._may_stop:
+                copy(self._last, executor.gradients)
+            self._loss = executor.outputs.numbers[0]
+            self.done += 1
+            self._entry.calls += 1
+            unlooked += 1
+            if unlooked == often and self.done < n:
+                unlooked = 0
+                now: cython.double = perf_counter()
+                # as many steps as take about 10 to 20 milliseconds
+                if now - looked < 0.01:
+                    often *= 2
+                elif now - looked > 0.02 and often > 1 and looked > 0.0:
+                    often //= 2
+                looked = now
+                PyErr_CheckSignals()
+        return 0
+
+    @cython.cfunc
+    def _write_back(self) -> object:
+        """Give parameters their data and gradients, the optimizer its state."""
+        executor: Executor = self._executor
+        values: cython.p_double = executor.values.numbers
+        gradients: cython.p_double = self._last.numbers if self._may_stop else executor.gradients.numbers
+        place: cython.Py_ssize_t
+        index: cython.Py_ssize_t
+        unused: cython.Py_ssize_t = 0
+        node: Value
+        for place in range(self._where.count):
+            node = self._parameters[place]
+            index = self._where.numbers[place]
+            node._flags &= ~(Flag.RECEIVED | Flag.STALE)
+            node._grad = 0.0
+            if self._reached.numbers[place]:
+                node._grad += gradients[index]
+                node._flags |= Flag.RECEIVED
+            if index < 0:
+                set_data(node, self._update.unused.numbers[unused])
+                unused += 1
+            else:
+                set_data(node, values[index])
+        for place in range(self._others.count):
+            node = self._live_value(self._others.numbers[place])
+            node._grad += self._sums.numbers[place]
+            node._flags |= Flag.RECEIVED
+        self._update.store()
+
+
+@cython.cclass
+class Steps:
+    """Base of a compiled step: repeats the step that served last while the optimizer is as it was, else asks `missed`.
+
+    Attributes:
+        step: a Step, or None.
+        watched: the attributes of the optimizer.
+        expected: what they were: objects that are compared by identity.
+    """
+
+    step = cython.declare(object, visibility="public")
+    watched = cython.declare(dict, visibility="public")
+    expected = cython.declare(dict, visibility="public")
+
+    def __init__(self) -> None:
+        self.step = None
+        self.watched = {}
+        self.expected = {}
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> float:
+        """Take one step, and return its loss, from before the update."""
+        step: Step
+        if self.step is not None and not (tracing_somewhere() and tracing_here()) and self._is_as_expected():
+            step = self.step
+            try:
+                step.run(1, arguments, keywords)
+            finally:
+                if step.done:
+                    self.watched["steps"] = self.expected["steps"] = self.expected["steps"] + 1
+            if step.done:
+                return step._loss
+        return self.missed(arguments, keywords)
+
+    @cython.cfunc
+    @cython.exceptval(-1)
+    def _is_as_expected(self) -> cython.int:
+        if len(self.watched) != len(self.expected):
+            return 0
+        for name, before in self.expected.items():
+            if self.watched.get(name) is not before:
+                return 0
+        return 1
+
+    def missed(self, arguments: tuple[Any, ...], keywords: dict[str, Any] | None) -> float:
+        """Take a step that the last one does not serve."""
+        raise NotImplementedError

@@ -1,0 +1,156 @@
+"""An optimizer's update of all parameters at once, on the memory that a compiled program works with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+try:
+    import cython
+except ImportError:
+    from chainrule.core import cython_shim as cython
+
+if cython.compiled:
+    from cython.cimports.chainrule._kernels import call_update
+
+from chainrule.core.buffers import Buffer, Integers
+from chainrule.core.executing import Executor
+from chainrule.core.value import Value
+
+
+@cython.final
+@cython.cclass
+class Update:
+    """An update rule with its state.
+
+    The rule treats all numbers alike, so it runs over the whole region of values as it lies, where the numbers of a
+    program are in an order of their own and some are no parameters; and once more over the parameters that the
+    program does not use, which an optimizer moves all the same (by momentum, or by weight decay).
+
+    Args:
+        rule: the address of machine code, or a Python function: see `Step`.
+        state: a float64 array for each kind of state, in the order of the parameters.
+        hyper: the rule's other numbers, a float64 array.
+        counter: the number in it that counts the steps, -1 for none.
+    """
+
+    _address: cython.size_t  # 0 where the rule is a Python function
+    _rule: object
+    _state: list
+    _hyper_array: object
+    _hyper: Buffer
+    _counter: cython.Py_ssize_t
+    _executor: Executor
+    _where: Integers
+    _used_state: Buffer
+    _unused_state: Buffer
+    unused: Buffer  # the numbers of the parameters that the program does not use, in their order
+    _no_gradients: Buffer
+
+    def __init__(self, rule: Any, state: list[Any], hyper: Any, counter: int) -> None:
+        self._rule = rule
+        self._address = 0 if callable(rule) else rule
+        self._state = state
+        self._hyper_array = hyper
+        self._hyper = Buffer(len(hyper))
+        self._counter = counter
+
+    @cython.cfunc
+    def lay_out(self, executor: Executor, where: Integers) -> object:
+        """Make room for an executor, among whose values parameter j is number `where[j]`, or unused if that is -1."""
+        count: cython.Py_ssize_t = 0
+        parameter: cython.Py_ssize_t
+        for parameter in range(where.count):
+            count += where.numbers[parameter] < 0
+        self._executor = executor
+        self._where = where
+        self._used_state = Buffer(len(self._state) * executor.values.count)
+        self._unused_state = Buffer(len(self._state) * count)
+        self.unused = Buffer(count)
+        self._no_gradients = Buffer(count)
+
+    @cython.cfunc
+    def load(self, parameters: list) -> object:
+        """Read state, hyperparameters and unused parameters; the executor has read the others."""
+        place: cython.Py_ssize_t
+        unused: cython.Py_ssize_t = 0
+        self._exchange_state(True)
+        numbers: cython.double[::1] = self._hyper_array
+        for place in range(self._hyper.count):
+            self._hyper.numbers[place] = float(numbers[place])
+        if self.unused.count:
+            for place in range(self._where.count):
+                if self._where.numbers[place] < 0:
+                    self.unused.numbers[unused] = cython.cast(Value, parameters[place])._data
+                    unused += 1
+
+    @cython.cfunc
+    def store(self) -> object:
+        """Write state and hyperparameters back."""
+        place: cython.Py_ssize_t
+        self._exchange_state(False)
+        numbers: cython.double[::1] = self._hyper_array
+        for place in range(self._hyper.count):
+            numbers[place] = self._hyper.numbers[place]
+
+    @cython.cfunc
+    def _exchange_state(self, read: cython.bint) -> object:
+        """Copy the state from the arrays in the order of the parameters, or to them."""
+        kind: cython.Py_ssize_t
+        place: cython.Py_ssize_t
+        unused: cython.Py_ssize_t
+        for kind in range(len(self._state)):
+            numbers: cython.double[::1] = self._state[kind]
+            first: cython.Py_ssize_t = kind * self._executor.values.count
+            unused = kind * self.unused.count
+            for place in range(self._where.count):
+                buffer: Buffer = self._used_state
+                index: cython.Py_ssize_t = first + self._where.numbers[place]
+                if self._where.numbers[place] < 0:
+                    buffer = self._unused_state
+                    index = unused
+                    unused += 1
+                if read:
+                    buffer.numbers[index] = float(numbers[place])
+                else:
+                    numbers[place] = buffer.numbers[index]
+
+    @cython.cfunc
+    @cython.exceptval(-1)
+    def apply(self) -> cython.int:
+        """Update every parameter by its gradient."""
+        self._apply_to(self._executor.values, self._executor.gradients, self._used_state)
+        if self.unused.count:
+            self._apply_to(self.unused, self._no_gradients, self._unused_state)
+        if self._counter >= 0:
+            self._hyper.numbers[self._counter] += 1.0
+        return 0
+
+    @cython.cfunc
+    @cython.exceptval(-1)
+    def _apply_to(self, values: Buffer, gradients: Buffer, state: Buffer) -> cython.int:
+        if self._address == 0:
+            _apply_in_python(self._rule, values, gradients, state, self._hyper)
+        elif cython.compiled:
+            call_update(
+                self._address, values.numbers, gradients.numbers, state.numbers, self._hyper.numbers, values.count
+            )
+        else:
+            _apply_by_ctypes(self._address, values, gradients, state, self._hyper)
+        return 0
+
+
+def _apply_in_python(rule: Any, values: Buffer, gradients: Buffer, state: Buffer, hyper: Buffer) -> None:
+    numbers = values.as_array()
+    states = state.as_array().reshape(-1, values.count)
+    updated, *states_after = rule(numbers, gradients.as_array(), *states, hyper.as_array())
+    numbers[:] = updated
+    for before, after in zip(states, states_after, strict=True):
+        before[:] = after
+
+
+def _apply_by_ctypes(address: int, values: Buffer, gradients: Buffer, state: Buffer, hyper: Buffer) -> None:
+    """Call machine code from the uncompiled engine."""
+    import ctypes
+
+    function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, ctypes.c_int64)(address)
+    function(values.address(), gradients.address(), state.address(), hyper.address(), values.count)
