@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,7 +15,7 @@ from chainrule.compiler.native.memory import Memory
 from chainrule.compiler.native.nest_code import NestCode
 from chainrule.compiler.native.schedule import Schedule, choose
 from chainrule.compiler.native.text import Writer
-from chainrule.compiler.nests.nest import Nest, NestProgram, Region
+from chainrule.compiler.nests.nest import Buffer, Nest, NestProgram, Region
 from chainrule.errors import NotCompilableError, TooLargeError
 
 MOST_NESTS = 3_000
@@ -126,6 +125,20 @@ def _entry(name: str, functions: Sequence[str]) -> str:
     return "\n".join([f"define i64 @{name}({ARGUMENTS}) nounwind {{", *calls, "  ret i64 0", "}"])
 
 
+def _shared(stored: list[Buffer]) -> frozenset[tuple[Region, int]]:
+    """Return the buffers in which more than one store writes; a wide one may hold others."""
+    found = set()
+    widest: Buffer | None = None
+    for each in sorted(stored, key=lambda buffer: (buffer.region.value, buffer.group, buffer.offset, -buffer.size)):
+        if widest is not None and (widest.region, widest.group) == (each.region, each.group):
+            if each.offset < widest.offset + widest.size:
+                found |= {(widest.region, widest.offset), (each.region, each.offset)}
+            if each.offset + each.size <= widest.offset + widest.size:
+                continue
+        widest = each
+    return frozenset(found)
+
+
 class _Module:
     """The functions of a module while they are written."""
 
@@ -142,8 +155,7 @@ class _Module:
             Region.VALUES: program.values,
             Region.GRADIENTS: program.values,
         }
-        writers = Counter(program.buffers[store.address.buffer] for nest in program.nests for store in nest.stores)
-        self.shared = frozenset((each.region, each.offset) for each, number in writers.items() if number > 1)
+        self.shared = _shared([program.buffers[store.address.buffer] for nest in program.nests for store in nest.stores])
 
     def add(self, nests: Sequence[Nest]) -> list[str]:
         """Write nests, in as many functions as it takes, and return the functions' names."""
