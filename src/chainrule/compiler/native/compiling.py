@@ -155,7 +155,9 @@ class _Module:
             Region.VALUES: program.values,
             Region.GRADIENTS: program.values,
         }
-        self.shared = _shared([program.buffers[store.address.buffer] for nest in program.nests for store in nest.stores])
+        self.shared = _shared(
+            [program.buffers[store.address.buffer] for nest in program.nests for store in nest.stores]
+        )
 
     def add(self, nests: Sequence[Nest]) -> list[str]:
         """Write nests, in as many functions as it takes, and return the functions' names."""
