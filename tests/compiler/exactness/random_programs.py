@@ -54,11 +54,18 @@ class RandomProgram:
     alias: bool
     seed: int
 
-    def draw(self, call: int = 0, lengths: dict[str, int] | None = None) -> Draw:
+    @property
+    def adds_in_one_order(self) -> bool:
+        """Whether every gradient is one sum.
+
+        A leaf that is an argument too receives it in two parts, and so does one that is itself among several results.
+        """
+        return not self.alias and "return [" not in self.text and "return {" not in self.text
+
+    def draw(self, call: int = 0) -> Draw:
         """The arguments of one call and a function over fresh parameters: other numbers each call."""
         chance = random.Random(f"{self.seed} {call}")
-        size = lengths or self.lengths
-        features, neurons, samples = size["n"], size["m"], size["s"]
+        features, neurons, samples = (self.lengths[name] for name in "nms")
 
         def numbers(count: int) -> list[float]:
             return [_number(chance) for _ in range(count)]
@@ -101,11 +108,15 @@ def _number(chance: random.Random) -> float:
     return chance.uniform(-1.5, 1.5)
 
 
+# Around the widths of vector registers, and what is left over beside them.
+LENGTHS = (1, 2, 3, 4, 5, 7, 8, 9, 17)
+
+
 @st.composite
 def random_programs(draw: DrawFunction) -> RandomProgram:
     """A program, the lengths of its lists and the seed of its numbers."""
     writer = Writer(draw)
-    lengths = {name: draw(st.integers(1, most)) for name, most in (("n", 3), ("m", 3), ("s", 4))}
+    lengths = {name: draw(st.sampled_from(LENGTHS)) for name in ("n", "m", "s")}
     scope = Scope(
         [Term("p0", 1.5), Term("p1", 1.5), Term("p2", 1.5), Term("q", 3.0), Term("v", 1.5), Term("x", 1.5, False)],
         [
