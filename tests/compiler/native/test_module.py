@@ -81,6 +81,18 @@ def test_a_product_of_matrices_is_blocked_in_registers() -> None:
         assert 8 <= schedule.tile[0] * schedule.tile[1] <= 24
 
 
+def test_many_sums_in_one_nest() -> None:
+    """More sums than there are registers: the smallest tile is taken all the same."""
+    buffers = [Buffer(Region.INPUT, 0, 4000), Buffer(Region.OUTPUTS, 0, 40 * 16)]
+    sums = [Reduce((9,), Load(Address(0, 100 * i, (1, 10)))) for i in range(40)]
+    nest = Nest((16,), tuple(Store(Address(1, 16 * i, (1,)), each) for i, each in enumerate(sums)))
+    nests = program([nest], buffers)
+    numbers = np.random.default_rng(0).normal(size=4000)
+    got, _ = Memory(nests, np.zeros(0), [numbers]).run(compile_nests(nests, cache=False), gradients=False)
+    expected = [[numbers[100 * i + j : 100 * i + j + 90 : 10].sum() for j in range(16)] for i in range(40)]
+    np.testing.assert_allclose(got.reshape(40, 16), expected, rtol=1e-12, atol=1e-12)
+
+
 def test_contiguous_is_cheaper_than_strided() -> None:
     def cost(strides: tuple[int, ...]) -> float:
         buffers = [Buffer(Region.INPUT, 0, 64 * 64), Buffer(Region.OUTPUTS, 0, 64 * 64)]

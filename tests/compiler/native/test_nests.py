@@ -148,6 +148,18 @@ def test_ragged_rows(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
+def test_what_no_step_needs_is_not_read(width: int) -> None:
+    """A row without terms has an address far beyond all memory, which a loop that is not run must not read."""
+    counts = np.array([3, 0, 5])
+    far = np.array([0, 2**31 - 1, 7])
+    body = product(load(0, 12, 1), load(0, 0, 0, table=1, table_strides=(1, 0)))
+    nests = one((3,), Reduce((5,), body, counts=0, count_strides=(1,)), 3, (1,), tables=[counts, far])
+    numbers = np.arange(1000.0)
+    got, _ = Memory(nests, np.zeros(0), [numbers]).run(compile_nests(nests, width=width, cache=False))
+    np.testing.assert_array_equal(got, [0.0, 0.0, 7.0 * (24 + 25 + 26 + 27 + 28)])
+
+
+@pytest.mark.parametrize("width", WIDTHS)
 def test_stores_that_share_a_sum(width: int) -> None:
     """A sum and its relu in one nest, in the arena with rows that are padded, then outputs and gradients from both."""
     total = Reduce((6,), product(load(0, 6, 0, 1), load(400, 0, 6, 1)))

@@ -149,11 +149,11 @@ class Lowering:
         bits = sum(1 << dim for dim in own)
         if reduce.largest:
             return self._reduced(body, own, largest=True)
+        if any(self.dims[dim].counts is not None for dim in own):
+            return self._reduced(body, own)  # without terms, its factors may not even have an address
         factors = list(_factors(body))
         inside = [each for each in factors if each.dims & bits]
         if not inside:  # the sum of what does not change still counts how often
-            if any(self.dims[dim].counts is not None for dim in own):
-                return self._reduced(body, own)
             return self._product([self.graph.constant(prod(self.dims[dim].extent for dim in own)), body])
         result = self._reduced(self._product(inside), own)
         outside = [each for each in factors if not each.dims & bits]

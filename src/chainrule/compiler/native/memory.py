@@ -156,22 +156,23 @@ class Memory:
             if mask is not None and self.left[point[vector]] == self.width:
                 return self._gather(self._lane_addresses(place, pointer, point), mask)
             return self._one_by_one(pointer, stride, self.left[point[vector]])
-        if mask is None or self._may_read_on(place):
+        if mask is None or self.is_inside(place):
             kind = vector_type(self.width)
             return Lanes(self.writer, self.writer.value(f"load {kind}, ptr {pointer}, align 8"), self.width)
         return self._load_masked(pointer, mask)
 
-    def _may_read_on(self, place: Place) -> bool:
-        """Say whether full vectors stay inside the region over all of a nest."""
+    def is_inside(self, place: Place) -> bool:
+        """Say whether full vectors, of steps that there are or not, are surely inside the region."""
         if place.table is not None:
             return False
-        last = place.base
+        first = last = place.base
         for dim, stride in place.strides:
             extent = self.lowered.dims[dim].extent
             if dim == self.vector:
                 extent = -(-extent // self.width) * self.width
+            first += min(0, stride * (extent - 1))
             last += max(0, stride * (extent - 1))
-        return last < self.sizes.get(place.region, 0)
+        return first >= 0 and last < self.sizes.get(place.region, 0)
 
     def load_turned(self, place: Place, point: Mapping[int, int]) -> tuple[int, dict[int, Lanes]] | None:
         """Return the vectors of a whole block, where a place is contiguous in another dimension than the lanes'.

@@ -32,6 +32,7 @@ class NestCode:
         self.known: list[dict[tuple[int, ...], Lanes]] = [{}]
         self.points: dict[int, tuple[int, ...]] = {}
         self.dims_of: dict[int, tuple[int, ...]] = {}
+        self.early: dict[int, bool] = {}
         self.uses = _uses([node for _, node in lowered.stores])
         self.reductions = list(_reductions([node for _, node in lowered.stores]))
         self.ranks = _ranks(self.reductions)
@@ -201,9 +202,25 @@ class NestCode:
                 stack.extend(each for each in node.operands if not each.dims & inner)
                 if inner:
                     stack.extend(self._outside(node.operands[0], inner))
-            elif later:
+            elif later and self._may_come_early(node, later):
                 for point in self._all_points(self._dims(node)):
                     self.value(node, point)
+
+    def _may_come_early(self, node: Node, later: tuple[int, ...]) -> bool:
+        """Say whether a node may be computed in front of loops that may turn out to be empty.
+
+        An address is only known to be right for steps that there are, so a load must be inside of its region anyway.
+        """
+        if all(self.lowered.dims[dim].counts is None for dim in later):
+            return True
+        found = self.early.get(node.number)
+        if found is None:
+            if node.op == "load":
+                found = self.memory.is_inside(node.detail)
+            else:
+                found = all(self._may_come_early(each, later) for each in node.operands)
+            self.early[node.number] = found
+        return found
 
     def _unopened(self, node: Node) -> bool:
         return any(dim not in self.points for dim in self._dims(node))
@@ -238,7 +255,8 @@ class NestCode:
         batch = [each for each in self.reductions if self._joins(each, node)]
         bits = self._own_bits(node)
         for each in batch:
-            for part in [*self._outside(each.operands[0], bits), *each.operands[1:]]:
+            outside = [part for part in self._outside(each.operands[0], bits) if self._may_come_early(part, own)]
+            for part in [*outside, *each.operands[1:]]:
                 for point in self._all_points(self._dims(part)):
                     self.value(part, point)
         sums = _Sums(self, batch)

@@ -201,7 +201,7 @@ class _Model:
         self, tile: list[int], vector: int | None, width: int
     ) -> Iterator[tuple[tuple[int, ...], bool]]:
         totals = self._totals(tile)
-        if totals > self.most_totals:
+        if totals > self.most_totals and max(tile, default=1) > 1:
             return
         tile = list(tile)
         split = False
