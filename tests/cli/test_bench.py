@@ -42,7 +42,7 @@ def short(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """No time is spent on good figures; a program to measure is there."""
     monkeypatch.setattr(bench, "BUNCH", 0.0)
     monkeypatch.setattr(bench, "BUNCHES", 1)
-    (folder / "train.py").write_text(PROGRAM, "utf-8")
+    (folder / "work.py").write_text(PROGRAM, "utf-8")
 
 
 def test_the_demo_as_json(run: Runner) -> None:
@@ -66,27 +66,27 @@ def test_the_demo_for_people(run: Runner) -> None:
 
 @pytest.mark.parametrize("name", ["loss", "compiled", "Box.inner"])
 def test_a_function_of_a_program(run: Runner, name: str) -> None:
-    ran = run("bench", f"train.py:{name}", "--json")
+    ran = run("bench", f"work.py:{name}", "--json")
     assert ran.code == 0, ran.err
     assert json.loads(ran.out)["seconds"].keys() == {"eager", "called"}
 
 
 def test_a_function_that_runs_eagerly_all_the_same(run: Runner) -> None:
-    ran = run("bench", "train.py:looking", "--json")
+    ran = run("bench", "work.py:looking", "--json")
     assert ran.code == 1
     assert json.loads(ran.out)["executor"] == "eager"
-    assert ran.err.startswith("note: looking (train.py:")
+    assert ran.err.startswith("note: looking (work.py:")
 
 
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("train.py:number", "returned 3.0; bench needs a Value"),
-        ("train.py:needs", "cannot be called without arguments"),
-        ("train.py:w", "is of type list; bench needs a function"),
-        ("train.py:losses", "its functions are loss, looking, number, needs, compiled"),
+        ("work.py:number", "returned 3.0; bench needs a Value"),
+        ("work.py:needs", "cannot be called without arguments"),
+        ("work.py:w", "is of type list; bench needs a function"),
+        ("work.py:losses", "its functions are loss, looking, number, needs, compiled"),
         ("nowhere.py:loss", "there is no file nowhere.py"),
-        ("train.py", "is not of the form file.py:name"),
+        ("work.py", "is not of the form file.py:name"),
     ],
 )
 def test_what_cannot_be_measured_is_a_wrong_usage(run: Runner, target: str, message: str) -> None:

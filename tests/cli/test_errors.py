@@ -115,9 +115,9 @@ def test_help_exits_0(run: Runner, argv: list[str]) -> None:
 
 def test_only_what_exists_is_announced(run: Runner) -> None:
     text = run("--help").out
-    for command in ("demo", "fit", "predict", "show", "explain"):
+    for command in ("demo", "fit", "predict", "show", "explain", "bench"):
         assert f"\n    {command} " in text
-    for later in ("check", "doctor", "bench"):
+    for later in ("check", "doctor"):
         assert f"\n    {later} " not in text
 
 

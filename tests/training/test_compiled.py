@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from chainrule import Value, losses, optim
-from chainrule.compiler import building
 from chainrule.compiler.building import pays
 from chainrule.errors import ArgumentError
 from chainrule.nn import MLP, Module
@@ -72,13 +71,11 @@ def test_the_last_smaller_batch_is_another_structure() -> None:
 def test_a_short_training_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "WORTH", 1e-3)
     monkeypatch.setattr(batches, "SECONDS", 25e-9)
-    monkeypatch.setattr(building, "SAVED", 3e-9)
     executors = [trained("auto", epochs=epochs, batch_size=None)[0].executor for epochs in (10, 1000)]
     assert executors == ["eager", "tape"]  # 21 parameters, 40 rows: about 20 µs a batch
 
 
-def test_machine_code_pays_where_there_is_much_to_compute(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(building, "SAVED", 3e-9)
+def test_machine_code_pays_where_there_is_much_to_compute() -> None:
     assert pays(100, None)
     assert not pays(1_000, 1_000)
     assert pays(1_000, 1_000_000)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chainrule.compiler.report import Pass
-from chainrule.engine import Native, Tape, compiled
+from chainrule.engine import Native, Tape
 from chainrule.errors import ChainruleError
 
 if TYPE_CHECKING:
@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Beside the tape, machine code saves some ns an operand and call, or where the engine is not compiled, about a µs;
-# compiling takes some tenths of a second, and some µs an operand.
-SAVED = 3e-9 if compiled else 1e-6
-FIXED_COST, COST = 0.3, 2e-6
+# Beside the tape, machine code saves some ns an operand and call; compiling takes some tenths of a second, and some µs
+# an operand. (With the uncompiled engine it saves more, and a training would have other last digits there.)
+SAVED, FIXED_COST, COST = 3e-9, 0.3, 2e-6
 
 
 class _NoCodeError(Exception):

@@ -44,10 +44,19 @@ def _counted(pattern: Any, count: int) -> str:
         return f"{head}dict{plural} with {', '.join(map(repr, pattern[1]))}"
     if kind == "static":
         return f"{head}{pattern[1]!r:.40}"
-    parts = pattern[-1]
-    same = [part for part in parts if part == parts[0]]
-    inside = f" of {_counted(parts[0], len(parts))}" if parts and len(same) == len(parts) else f" of {len(parts)}"
+    parts = [_without_types(part) for part in pattern[-1]]
+    alike = parts.count(parts[0]) == len(parts) if parts else False
+    inside = f" of {_counted(parts[0], len(parts)) if alike else len(parts)}"
     return f"{head}{kind}{plural}{inside if parts else ', empty'}"
+
+
+def _without_types(pattern: Any) -> Any:
+    """Return a pattern in which every number is like every other, whatever type was asked for."""
+    if pattern[0] == "number":
+        return ("number", None)
+    if pattern[0] in {"list", "tuple", "namedtuple", "dict", "objects"}:
+        return (*pattern[:-1], tuple(map(_without_types, pattern[-1])))
+    return pattern
 
 
 def describe_guard(guard: Any) -> str:
