@@ -51,7 +51,7 @@ cdef extern from "Python.h":
     long long PyLong_AsLongLongAndOverflow(object, int *) except? -1
     PyTypeObject *_type_of "Py_TYPE" (PyObject *)
     Py_ssize_t references_to "Py_REFCNT" (PyObject *)
-    unsigned long PyThread_get_thread_ident()
+    unsigned long get_ident "PyThread_get_thread_ident" ()
 
 cdef extern from "math.h":
     bint signbit(double)

@@ -14,6 +14,7 @@ PARTS = (
     "recording",
     "kinds",
     "standins",
+    "symbolic",
     "operands",
     "tracking",
     "making",

@@ -8,7 +8,15 @@ which is running.
 from chainrule.core.backward import StaleGradientWarning
 from chainrule.core.calling import MISS, Entries, Entry
 from chainrule.core.executing import Native
-from chainrule.core.exporting import export, kind_behind, node_behind, number_argument, place_of_input, value_argument
+from chainrule.core.exporting import (
+    export,
+    kept_nodes,
+    kind_behind,
+    node_behind,
+    number_argument,
+    place_of_input,
+    value_argument,
+)
 from chainrule.core.making import apply, make_node
 from chainrule.core.nary import dot, logsumexp, sum
 from chainrule.core.parameters import read_data, read_grad, write_data, write_grad, zero_grad
@@ -54,6 +62,7 @@ __all__ = [
     "is_constant",
     "is_leaf",
     "keep_dead_nodes",
+    "kept_nodes",
     "kind_behind",
     "local_derivatives",
     "logsumexp",

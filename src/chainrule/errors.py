@@ -108,7 +108,7 @@ class StaleTraceError(ChainruleError, RuntimeError):
     code = "CR013"
 
 
-class NotTraceable(ChainruleError, RuntimeError):
+class NotTraceable(ChainruleError, RuntimeError):  # noqa: N818 - it is about a function, not about a mistake
     """A function does something that compiled code cannot do for it.
 
     Attributes:

@@ -167,6 +167,10 @@ REFERENCES: dict[str, Reference] = {
     "where": Reference(lambda a, b, c: b if a else c, lambda a, *_: (0, 1 if a else 0, 0 if a else 1)),
     "maximum": Reference(max, lambda a, b: (larger_share(a, b), larger_share(b, a))),
     "minimum": Reference(min, lambda a, b: (larger_share(b, a), larger_share(a, b))),
+    "less": Reference(lambda a, b: mp.mpf(a < b), lambda *_: (0, 0)),
+    "less_equal": Reference(lambda a, b: mp.mpf(a <= b), lambda *_: (0, 0)),
+    "equal": Reference(lambda a, b: mp.mpf(a == b), lambda *_: (0, 0)),
+    "detached": Reference(lambda a: a, lambda _: (0,)),
     "exp": Reference(mp.exp, lambda a: (mp.exp(a),)),
     "exp_difference": Reference(
         lambda a, b: mp.exp(a - b), lambda a, b: (mp.exp(a - b), -mp.exp(a - b)), operands=DIFFERENCES

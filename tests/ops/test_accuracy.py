@@ -82,7 +82,11 @@ def test_the_accuracy_promised_is_4_ulp() -> None:
 # The references
 
 
-@pytest.mark.parametrize("name", [name for name, known in REFERENCES.items() if known.slopes is not None])
+# `detached` is what it is because its slope is not that of its value.
+KNOWN_SLOPES = [name for name, known in REFERENCES.items() if known.slopes is not None and name != "detached"]
+
+
+@pytest.mark.parametrize("name", KNOWN_SLOPES)
 def test_slopes_of_the_references_are_those_of_their_values(name: str) -> None:
     row, known = TABLE[name], reference(TABLE[name])
     smooth: dict[int | None, list[tuple[float, ...]]] = {

@@ -30,6 +30,10 @@ NAMES: dict[str, Callable[..., Any]] = {
     "power": torch.pow,
     "negative": torch.neg,
     "where": lambda a, b, c: torch.where(a != 0, b, c),
+    "less": lambda a, b: (a < b).double(),
+    "less_equal": lambda a, b: (a <= b).double(),
+    "equal": lambda a, b: (a == b).double(),
+    "detached": torch.detach,
     "normal_cdf": torch.special.ndtr,
     "leaky_relu": functional.leaky_relu,
     "softplus": functional.softplus,
@@ -74,7 +78,8 @@ def by_torch(row: Op, operands: Sequence[float]) -> list[float]:
     """Return PyTorch's value and gradients in float64."""
     tensors = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in operands]
     y = torch_function(row)(*tensors)
-    y.backward()
+    if y.requires_grad:  # comparisons and detached numbers have no gradients
+        y.backward()
     return [y.item(), *(0.0 if x.grad is None else x.grad.item() for x in tensors)]
 
 

@@ -10,7 +10,7 @@ except ImportError:
     from chainrule.core import cython_shim as cython
 
 if cython.compiled:
-    from cython.cimports.chainrule._kernels import item_at
+    from cython.cimports.chainrule._kernels import PyObject, item_at, memcpy, references_to
 else:
     from operator import getitem as item_at
 
@@ -82,10 +82,14 @@ class Columns:
     saved: list  # what `_waiting` of the live nodes was: another thread's backward() may need it
     constants: dict
     live_rows: dict
+    arity: cython.int[::1]  # by code, 0 for any number
+    recent_numbers: cython.ulonglong[256]  # bits of constants met lately, and their rows + 1, both by a hash
+    recent_rows: cython.longlong[256]
 
     def __init__(self, rows: int, operands: int) -> None:
         import numpy as np
 
+        self.arity = np.array([0, *[op.arity or 0 for op in BY_CODE[1:]]], dtype=np.intc)
         self.codes = np.empty(rows, dtype=np.intc)
         self.starts = np.empty(rows + 1, dtype=np.longlong)
         self.operands = np.empty(operands, dtype=np.longlong)
@@ -98,6 +102,55 @@ class Columns:
         self.saved = []
         self.constants = {}
         self.live_rows = {}
+
+
+def kept_nodes(outputs: list) -> list[Value]:
+    """Return nodes of the trace that somebody holds besides the trace, each other and this list.
+
+    The function has put them away, in an attribute, a list, a cache. Only the compiled engine can tell.
+    """
+    import numpy as np
+
+    if not cython.compiled:
+        return []
+    nodes: list = traced_nodes()
+    uses: cython.int[::1] = np.zeros(len(nodes) + 1, dtype=np.intc)
+    i: cython.Py_ssize_t
+    node: Value
+    for i in range(len(outputs)):
+        _count_use(uses, cython.cast(Value, item_at(outputs, i)))
+    for i in range(len(nodes)):
+        _count_uses(uses, cython.cast(Value, item_at(nodes, i)))
+    kept = []
+    for i in range(len(nodes)):
+        if references_to(cython.cast(cython.pointer[PyObject], item_at(nodes, i))) > uses[i] + 1:
+            node = cython.cast(Value, item_at(nodes, i))
+            if not node._flags & Flag.CONSTANT:
+                kept.append(node)
+    return kept
+
+
+@cython.cfunc
+@cython.inline
+def _count_use(uses: cython.int[::1], node: Value) -> cython.void:
+    if node._flags & Flag.BORN:
+        uses[node._waiting - 1] += 1
+
+
+@cython.cfunc
+@cython.inline
+def _count_uses(uses: cython.int[::1], node: Value) -> cython.void:
+    inner: Operands
+    place: cython.Py_ssize_t
+    if node._left is not None:
+        _count_use(uses, node._left)
+    if node._right is not None:
+        _count_use(uses, node._right)
+    if node._flags & Flag.NARY:
+        inner = cython.cast(Operands, node._extra)
+        for place in range(inner.count):
+            if inner.items[place] is not cython.NULL:
+                _count_use(uses, cython.cast(Value, inner.items[place]))
 
 
 def export(outputs: list) -> tuple[Any, ...]:
@@ -192,7 +245,7 @@ def _add(columns: Columns, node: Value) -> object:
                 _use(columns, _constant_row(columns, inner.slopes[place], first))
     else:
         carries = _use_side(columns, node._left, node._left_slope, first)
-        if node._right is not None or _is_binary(node):
+        if columns.arity[node._code] == 2:
             carries |= _use_side(columns, node._right, node._right_slope, first)
     if node._code == Code.DETACHED and not carries:  # the number itself
         row = columns.operands[first]
@@ -206,12 +259,6 @@ def _add(columns: Columns, node: Value) -> object:
         _use(columns, row)
         row = _new_row(columns, Code.DETACHED, first)
     node._waiting = row + 1
-
-
-@cython.cfunc
-@cython.inline
-def _is_binary(node: Value) -> cython.bint:
-    return node._code != Code.DETACHED and BY_CODE[node._code].arity == 2
 
 
 @cython.cfunc
@@ -280,6 +327,23 @@ def _leaf_row(columns: Columns, node: Value) -> cython.Py_ssize_t:
 @cython.cfunc
 def _constant_row(columns: Columns, number: cython.double, first: cython.Py_ssize_t) -> cython.Py_ssize_t:
     """Return the row of a number, one for all its uses."""
+    row: cython.Py_ssize_t
+    bits: cython.ulonglong = 0
+    place: cython.int
+    if not cython.compiled:
+        return _found_constant(columns, number, first)
+    memcpy(cython.address(bits), cython.address(number), cython.sizeof(number))
+    place = (bits ^ (bits >> 29) ^ (bits >> 47)) & 255
+    if columns.recent_numbers[place] == bits and columns.recent_rows[place]:
+        return columns.recent_rows[place] - 1
+    row = _found_constant(columns, number, first)
+    columns.recent_numbers[place] = bits
+    columns.recent_rows[place] = row + 1
+    return row
+
+
+@cython.cfunc
+def _found_constant(columns: Columns, number: cython.double, first: cython.Py_ssize_t) -> cython.Py_ssize_t:
     # as keys 0.0 and -0.0 are the same, and nan is never found
     key: object = number if number != 0.0 and number == number else repr(number)
     found = columns.constants.get(key)

@@ -30,23 +30,19 @@ def kind_after(code: int, left: type, right: type, other: object) -> type | None
 
 def _kind_after(code: int, left: type, right: type) -> type | None:
     kinds = {left, right}
-    if any(_is_narrow(kind) for kind in kinds):
-        if any(_is_float(kind) and _is_narrow(kind) for kind in kinds) or code in ARITHMETIC:
-            return None
-        if code in COMPARISONS:
-            return bool
-        return _float64() if code == Code.DIVIDE and left is not right else None
-    if code in COMPARISONS:
-        return bool
-    if code in (Code.NEGATIVE, Code.ABSOLUTE):
-        return int if left is bool else left
-    if code not in ARITHMETIC:
-        return float if kinds <= {int, float, bool} else _float64()
-    if kinds <= {int, bool}:
-        return int
-    if kinds <= {int, bool, float}:
-        return float
-    return _float64() if any(_is_float(kind) for kind in kinds) else next(iter(kinds - {int, bool}))
+    narrow = [kind for kind in kinds if _is_narrow(kind)]
+    kind: type | None
+    if any(map(_is_float, narrow)) or (narrow and code not in (*COMPARISONS, Code.DIVIDE)):
+        kind = None
+    elif code in COMPARISONS:
+        kind = bool
+    elif code in (Code.NEGATIVE, Code.ABSOLUTE):
+        kind = int if left is bool else left
+    elif code == Code.DIVIDE or any(map(_is_float, kinds)):
+        kind = float if kinds <= {int, float, bool} else _float64()
+    else:
+        kind = next(iter(kinds - {int, bool}), int)
+    return kind
 
 
 def _is_float(kind: type) -> bool:
@@ -64,7 +60,7 @@ def _float64() -> type:
     return np.float64
 
 
-def as_kind(number: float, kind: type) -> Any:
+def as_kind(number: float, kind: Any) -> Any:
     """Return a float as a number of a class; one that float64 does not hold exactly is None."""
     if issubclass(kind, float):
         return kind(number)

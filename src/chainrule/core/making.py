@@ -13,9 +13,9 @@ except ImportError:
 from chainrule.core.flags import Flag
 from chainrule.core.node import new_node
 from chainrule.core.numbers import number_of, number_or_none, to_float
-from chainrule.core.operands import Operands, keep, new_operands
+from chainrule.core.operands import Operands, keep, new_operands, operand_count, own_attributes
 from chainrule.core.recording import recording
-from chainrule.core.tracing import Traced, node_of, not_while_tracing
+from chainrule.core.tracing import Traced, node_of, not_while_tracing, tracing_here, tracing_somewhere
 from chainrule.core.tracking import track
 from chainrule.core.value import Value
 from chainrule.core.walking import is_constant, set_op
@@ -108,12 +108,12 @@ def number_and_value(code: cython.int, number: cython.double, b: Value) -> Value
 def operator(code: cython.int, value: Value, other: object, reflected: cython.bint) -> object:
     """Apply a binary operator to a Value and whatever stands on its other side."""
     number: cython.double
+    if not cython.compiled and isinstance(other, Traced):  # C sees through what it says of its class
+        return _operator_slowly(code, value, other, reflected)
     if isinstance(other, Value):
         if reflected:
             return binary(code, cython.cast(Value, other), value)
         return binary(code, value, cython.cast(Value, other))
-    if not cython.compiled and isinstance(other, Traced):  # C sees through what it says of its class
-        return _operator_slowly(code, value, other, reflected)
     if isinstance(other, float):
         number = float(other)
     elif isinstance(other, int):
@@ -177,7 +177,7 @@ def apply(op: Op, operands: Sequence[Any]) -> Any:
         NumberError: an operand is neither a Value nor a real number.
     """
     for operand in operands:
-        if not isinstance(operand, (Value, float)):
+        if (not cython.compiled and isinstance(operand, Traced)) or not isinstance(operand, (Value, float)):
             if hasattr(operand, "__chainrule_apply__"):
                 return operand.__chainrule_apply__(op, operands)
             if getattr(operand, "ndim", 0):
@@ -274,3 +274,26 @@ def make_custom(node: Value, children: list) -> object:
             keep(inner, place, children[place])
             if cython.cast(Value, children[place])._flags & Flag.TRACKED:
                 track(node)
+
+
+@cython.cfunc
+def set_backward(node: Value, function: Any) -> object:
+    """Make a function of the user's the one that gives a node's share to its operands."""
+    if not callable(function):
+        raise NumberError(f"_backward takes a function of no arguments, but was given {function!r:.60}")
+    not_while_tracing("it assigns a _backward", "write the op with chainrule's ops")
+    if recording():
+        operand_count(node)  # a compiled function's result now has its operands
+        own_attributes(node)["_backward"] = function
+        node._flags |= Flag.CLOSURE
+        track(node)
+
+
+@cython.cfunc
+def detach(node: Value) -> Value:
+    """Return a leaf with the same data and label; in a trace a node, since the data may be others next time."""
+    traced: cython.bint = tracing_somewhere() and tracing_here()
+    leaf: Value = unary(Code.DETACHED, node) if traced else new_node(Code.LEAF, node._data)
+    if node.label:
+        leaf.label = node.label
+    return leaf

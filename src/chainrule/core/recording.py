@@ -1,4 +1,4 @@
-"""no_grad: whether ops of this thread record a graph, and what becomes of a new node while it traces."""
+"""no_grad: whether ops of this thread record a graph, and what becomes of a new node in a trace."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ class no_grad(ContextDecorator):
 @cython.inline
 @cython.exceptval(check=False)
 def recording() -> cython.bint:
-    """Tell whether ops of this thread record a graph: a trace records one under no_grad too (see `taping`)."""
+    """Tell whether ops of this thread record a graph: a trace records one under no_grad too (see `record`)."""
     return _open_no_grad == 0 or _thread.open_no_grad == 0 or tracing_here()
 
 
 @cython.cfunc
 def record(node: Value) -> object:
-    """Make a new node part of the trace of this thread, if it traces; one made under no_grad lets no gradient through."""
+    """Make a new node part of this thread's trace, if it traces; one made under no_grad lets no gradient through."""
     if tracing_here() and not node._flags & Flag.BORN:
         if _open_no_grad and _thread.open_no_grad:
             node._flags |= Flag.UNRECORDED

@@ -15,9 +15,9 @@ except ImportError:
     from chainrule.core import cython_shim as cython
 
 if cython.compiled:
-    from cython.cimports.chainrule._kernels import PyThread_get_thread_ident
+    from cython.cimports.chainrule._kernels import get_ident
 else:
-    from threading import get_ident as PyThread_get_thread_ident
+    from threading import get_ident
 
 from chainrule.core.flags import Flag
 from chainrule.core.value import Value
@@ -55,7 +55,7 @@ def tracing_somewhere() -> cython.bint:
 @cython.exceptval(check=False)
 def tracing_here() -> cython.bint:
     """Tell whether this thread traces."""
-    return _tracing != 0 and _tracing_thread == PyThread_get_thread_ident()
+    return _tracing != 0 and _tracing_thread == get_ident()
 
 
 def tracing() -> bool:
@@ -74,7 +74,7 @@ def start_tracing(listener: Any) -> None:
         raise GraphError("a function is being traced already: one at a time")
     _nodes.clear()
     _listener = listener
-    _tracing_thread = PyThread_get_thread_ident()
+    _tracing_thread = get_ident()
     _tracing = 1
 
 

@@ -18,7 +18,7 @@ if cython.compiled:
     from cython.cimports.chainrule._kernels import PyObject_GenericSetAttr
 
 from chainrule.core.flags import Flag
-from chainrule.errors import GraphError, NumberError
+from chainrule.errors import GraphError
 from chainrule.ops.dispatch import Code
 from chainrule.ops.row import BY_CODE, TABLE, Op
 
@@ -131,14 +131,7 @@ class Value:
 
     @_backward.setter
     def _backward(self, function: Callable[[], None]) -> None:
-        if not callable(function):
-            raise NumberError(f"_backward takes a function of no arguments, but was given {function!r:.60}")
-        not_while_tracing("it assigns a _backward", "write the op with chainrule's ops")
-        if recording():
-            operand_count(self)  # a compiled function's result now has its operands
-            own_attributes(self)["_backward"] = function
-            self._flags |= Flag.CLOSURE
-            track(self)
+        set_backward(self, function)
 
     def _give_shares(self) -> None:
         not_while_tracing("it calls a _backward", "call backward() outside")
@@ -169,10 +162,7 @@ class Value:
 
     def detach(self) -> Value:
         """Return a leaf with the same data and label, cut off from the graph."""
-        leaf = unary(Code.DETACHED, self) if tracing_somewhere() and tracing_here() else new_node(Code.LEAF, self._data)
-        if self.label:
-            leaf.label = self.label
-        return leaf
+        return detach(self)
 
     # Arithmetic: each operator is a row of the table, with a Value or a number on either side.
 
@@ -390,24 +380,18 @@ if not cython.compiled:
 
 # The other parts are written with Value, so it comes first and takes them in afterwards.
 from chainrule.core.backward import StaleGradientWarning, run_backward  # noqa: E402
-from chainrule.core.making import apply, make_custom, operator, unary  # noqa: E402
-from chainrule.core.node import blank, new_node  # noqa: E402
+from chainrule.core.making import apply, detach, make_custom, operator, set_backward, unary  # noqa: E402
+from chainrule.core.node import blank  # noqa: E402
 from chainrule.core.numbers import set_data, set_grad, to_float  # noqa: E402
 from chainrule.core.operands import (  # noqa: E402
     attributes_or_none,
     has_constant_exponent,
-    operand_count,
     operands_of,
     own_attributes,
 )
 from chainrule.core.recording import recording  # noqa: E402
-from chainrule.core.standins import compare, same_object, seen_truth, traced_number  # noqa: E402
-from chainrule.core.tracing import (  # noqa: E402
-    identity_seen,
-    not_while_tracing,
-    seen,
-    tracing_here,
-    tracing_somewhere,
-)
+from chainrule.core.standins import seen_truth, traced_number  # noqa: E402
+from chainrule.core.symbolic import compare, same_object  # noqa: E402
+from chainrule.core.tracing import identity_seen, not_while_tracing, seen, tracing_somewhere  # noqa: E402
 from chainrule.core.tracking import track, track_attached  # noqa: E402
 from chainrule.core.walking import has_closure, local_derivatives, set_op  # noqa: E402

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from types import GeneratorType
 from typing import Any, TypeAlias
 
+from chainrule.compiler.tracing.arrays import array_of_stand_ins
 from chainrule.compiler.tracing.refusing import refusal
 from chainrule.engine import Value, number_argument, value_argument
 
@@ -78,24 +79,27 @@ class Flattening:
             return self._number(given, kind)
         if depth == 0:
             raise refusal("an argument is nested too deep, or contains itself", "give it flatter lists")
-        if kind is list:
-            made, patterns = self._all(given, depth)
-            self.copies.append((made, list(made)))
-            return made, ("list", patterns)
-        if kind is tuple:
-            made, patterns = self._all(given, depth)
-            return tuple(made), ("tuple", patterns)
-        if kind is dict:
-            made, patterns = self._all(given.values(), depth)
-            copied = dict(zip(given, made, strict=True))
-            self.copies.append((copied, dict(copied)))
-            return copied, ("dict", tuple(given), patterns)
-        if isinstance(given, tuple) and hasattr(kind, "_fields"):
-            made, patterns = self._all(given, depth)
-            return kind(*made), ("namedtuple", kind, patterns)
         if kind.__module__ == "numpy" and kind.__name__ == "ndarray":
             return self._array(given, depth)
+        if kind in (list, tuple, dict) or (isinstance(given, tuple) and hasattr(kind, "_fields")):
+            return self._container(given, kind, depth)
         return given, ("static", _static(given))
+
+    def _container(self, given: Any, kind: Any, depth: int) -> tuple[Any, Pattern]:
+        made, patterns = self._all(given.values() if kind is dict else given, depth)
+        copied: Any = made
+        if kind is dict:
+            copied = dict(zip(given, made, strict=True))
+            pattern: Pattern = ("dict", tuple(given), patterns)
+        elif kind in (list, tuple):
+            copied = made if kind is list else tuple(made)
+            pattern = (kind.__name__, patterns)
+        else:
+            copied = kind(*made)
+            pattern = ("namedtuple", kind, patterns)
+        if kind in (list, dict):
+            self.copies.append((copied, copied.copy()))
+        return copied, pattern
 
     def _all(self, items: Any, depth: int) -> tuple[list[Any], tuple[Pattern, ...]]:
         pairs = [self.copy(item, depth - 1) for item in items]
@@ -131,7 +135,7 @@ class Flattening:
 
         array = np.empty(len(made), dtype=object)
         array[:] = made
-        array = array.reshape(shape)
+        array = array_of_stand_ins(array.reshape(shape))
         self.copies.append((array, made))
         return array
 
@@ -147,7 +151,7 @@ class Flattening:
 def _differs(copied: Any, before: Any) -> bool:
     if isinstance(copied, dict):
         return list(copied) != list(before) or any(copied[key] is not before[key] for key in before)
-    now = copied if isinstance(copied, list) else copied.ravel().tolist()
+    now = copied if isinstance(copied, list) else [*copied.flat]
     return len(now) != len(before) or any(one is not other for one, other in zip(now, before, strict=True))
 
 
@@ -207,7 +211,7 @@ def _size(shape: tuple[int, ...]) -> int:
     return size
 
 
-class _Mismatch(Exception):
+class _MismatchError(Exception):
     """The arguments do not have the pattern."""
 
 
@@ -226,7 +230,7 @@ def read_arguments(
     try:
         for part, given in zip((*positional, *keyword), (*args, *kwargs.values()), strict=True):
             _read(part, given, numbers, values)
-    except _Mismatch:
+    except _MismatchError:
         return None
     return numbers, values
 
@@ -259,7 +263,8 @@ def _items(pattern: Pattern, given: Any) -> list[Any]:
     if head == "dict":
         _check(type(given) is dict and _same_keys(pattern[1], tuple(given)))
         return list(given.values())
-    _check(type(given) is {"list": list, "tuple": tuple}.get(head, pattern[1]) and len(given) == len(pattern[-1]))
+    kind: Any = {"list": list, "tuple": tuple}.get(head, pattern[1])
+    _check(type(given) is kind and len(given) == len(pattern[-1]))
     return list(given)
 
 
@@ -270,12 +275,10 @@ def _same_keys(expected: tuple[Any, ...], given: tuple[Any, ...]) -> bool:
 
 
 def _is_array(given: Any) -> bool:
-    return type(given).__name__ == "ndarray" and type(given).__module__ == "numpy"
+    kind = type(given)
+    return bool(kind.__name__ == "ndarray" and kind.__module__ == "numpy")
 
 
 def _check(holds: bool) -> None:
     if not holds:
-        raise _Mismatch
-
-
-Make: TypeAlias = Callable[[str, int, Any], Any]
+        raise _MismatchError

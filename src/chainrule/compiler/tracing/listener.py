@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from chainrule.compiler.tracing.places import Place, place_of_caller
-from chainrule.engine import Value, place_of_input
 from chainrule.compiler.tracing.refusing import refusal
+from chainrule.engine import Value, place_of_input
 from chainrule.errors import NotTraceable
 
 # What a computed number may differ by from executor to executor, relative to its size.
@@ -18,6 +18,8 @@ REMEDIES = {
     "whether a number is 0": "choose by cr.where(x, a, b)",
     "float()": "use cr.exp, cr.log … in place of the functions of math",
     "an index": "pass one-hot rows and multiply, or keep the indices outside",
+    "a divisor, whether it is 0": "leave such numbers out",
+    "a power, whether it is finite": "leave such numbers out",
     "a hash": "keep dictionaries and sets of numbers outside",
 }
 
@@ -67,6 +69,9 @@ class Guard:
         """What was looked at, where, and what to do instead."""
         line = f"`{self.text}` ({self.place})" if self.text else str(self.place)
         return f"{line} looks at {self.what}; {self.remedy}"
+
+    def __str__(self) -> str:
+        return self.sentence
 
 
 class Listener:

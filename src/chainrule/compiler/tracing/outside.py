@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dis
+import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
+from functools import partial
+from types import CodeType, FunctionType
 from typing import Any
 
 _MISSING = object()
@@ -95,18 +97,11 @@ class _Defaults:
 
 def _plain_function(function: Any) -> FunctionType | None:
     """Return the Python function behind a method, a partial application or an object that can be called."""
-    while not isinstance(function, FunctionType):
-        if hasattr(function, "__func__"):
-            function = function.__func__
-        elif hasattr(function, "func"):
-            function = function.func
-        elif isinstance(function, (type, BuiltinFunctionType)) or not hasattr(type(function), "__call__"):
-            return None
-        elif isinstance(type(function).__call__, FunctionType):
-            function = type(function).__call__
-        else:
-            return None
-    return function
+    for name in ("__func__", "func"):
+        function = getattr(function, name, function)
+    if not isinstance(function, (FunctionType, type)):
+        function = vars(type(function)).get("__call__")
+    return function if isinstance(function, FunctionType) else None
 
 
 def _globals_of(code: CodeType) -> set[str]:
@@ -140,11 +135,11 @@ class Snapshot:
         self.contents = [
             (name, each, each.copy())
             for name, each in zip(outside.names, outside.objects, strict=True)
-            if isinstance(each, (list, dict, set)) and not (name.kind == "global" and isinstance(each, ModuleType))
+            if isinstance(each, (list, dict, set))
         ]
-        self.random = _random_states()
+        self.random = [(read, write, read()) for read, write in _generators(outside.objects)]
 
-    def difference(self, function: Callable[..., Any]) -> tuple[str, str] | None:
+    def difference(self) -> tuple[str, str] | None:
         """Return what the function has changed and the remedy, as clauses, None if nothing is seen."""
         for name, before in zip(self.outside.names, self.outside.objects, strict=True):
             if name.read() is not before and not _equal(before, name.read()):
@@ -152,7 +147,7 @@ class Snapshot:
         for name, each, before in self.contents:
             if len(each) != len(before):
                 return f"it changes the {type(each).__name__} '{name.name}'", "return what it collects"
-        if any(_random_differs(*state) for state in self.random):
+        if any(not _same_state(read(), before) for read, _, before in self.random):
             return "it draws random numbers", "draw them outside and pass them in"
         return None
 
@@ -164,8 +159,8 @@ class Snapshot:
         for _, each, before in self.contents:
             if len(each) != len(before):
                 _refill(each, before)
-        for module, state in self.random:
-            (module.setstate if module.__name__ == "random" else module.set_state)(state)
+        for _, write, before in self.random:
+            write(before)
 
 
 def _refill(container: Any, before: Any) -> None:
@@ -176,17 +171,23 @@ def _refill(container: Any, before: Any) -> None:
         container.update(before)
 
 
-def _random_states() -> list[tuple[Any, Any]]:
-    modules = [sys.modules[name] for name in ("random", "numpy.random") if name in sys.modules]
-    return [(module, _state_of(module)) for module in modules]
+def _generators(objects: Iterable[Any]) -> Iterator[tuple[Callable[[], Any], Callable[[Any], None]]]:
+    """Yield how to read and to write the state of every random generator in sight."""
+    yield random.getstate, random.setstate
+    if "numpy.random" in sys.modules:
+        module = sys.modules["numpy.random"]
+        yield module.get_state, module.set_state
+    for each in objects:
+        if isinstance(each, random.Random):
+            yield each.getstate, each.setstate
+        elif hasattr(each, "bit_generator"):
+            yield partial(getattr, each.bit_generator, "state"), partial(setattr, each.bit_generator, "state")
 
 
-def _state_of(module: Any) -> Any:
-    return module.getstate() if module.__name__ == "random" else module.get_state()
-
-
-def _random_differs(module: Any, before: Any) -> bool:
-    now = _state_of(module)
-    if module.__name__ == "random":
-        return bool(now != before)
-    return bool(now[2:] != before[2:] or (now[1] != before[1]).any())
+def _same_state(one: Any, other: Any) -> bool:
+    """Tell whether two states of a generator, tuples and dicts with arrays inside, are the same."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same_state(one[key], other[key]) for key in one)
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(_same_state, one, other))
+    return bool((one == other).all()) if hasattr(one, "all") else bool(one == other)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from typing import Any, ClassVar
 
 from chainrule.compiler.program import Leaf, Program
 from chainrule.compiler.tracing.arguments import Flattening, Pattern, same_static, with_kinds
+from chainrule.compiler.tracing.keeping import refuse_what_was_kept
 from chainrule.compiler.tracing.listener import Guard, Listener
 from chainrule.compiler.tracing.outside import Outside, Snapshot, outside_of
 from chainrule.compiler.tracing.refusing import refusal
@@ -82,18 +82,25 @@ def _trace(
         pattern = ("call", tuple([p for _, p in positional]), tuple(kwargs), tuple([p for _, p in keyword]))
         given = {name: copied for name, (copied, _) in zip(kwargs, keyword, strict=True)}
         result = trace_quietly(function, [copied for copied, _ in positional], given, listener)
-        _refuse_what_changed(function, arguments, listener, snapshot)
+        _refuse_what_changed(arguments, snapshot)
         gathering = Gathering()
         template = gathering.template(result)
         if not gathering.values:
             raise refusal("it returns no Value", "return the Value that it computes", depends_on_data=True)
-        for _, kind in _numbers_of(template):
+        for place, kind in _numbers_of(template):
             if kind is not float:
-                listener.kind(gathering.nodes[_])
-        exported = export([*gathering.nodes, *listener.nodes])
+                listener.kind(gathering.nodes[place])
+        results = len(gathering.nodes)
+        outputs = gathering.nodes + listener.nodes
+        # from here on nobody but the trace holds its nodes, unless the function has put them away
+        del result, positional, keyword, given, gathering
+        arguments.copies.clear()
+        listener.nodes.clear()
+        refuse_what_was_kept(outputs)
+        exported = export(outputs)
     finally:
         stop_tracing()
-    program, live = _program(exported, arguments, len(gathering.nodes))
+    program, live = _program(exported, arguments, results)
     return Trace(
         program,
         live,
@@ -124,12 +131,10 @@ def trace_quietly(
     return result
 
 
-def _refuse_what_changed(
-    function: Callable[..., Any], arguments: Flattening, listener: Listener, snapshot: Snapshot
-) -> None:
+def _refuse_what_changed(arguments: Flattening, snapshot: Snapshot) -> None:
     if arguments.changed():
         raise refusal("it changes one of its arguments", "work on a copy: list(x), x.copy()")
-    difference = snapshot.difference(function)
+    difference = snapshot.difference()
     if difference is not None:
         raise refusal(*difference)
 
@@ -138,7 +143,7 @@ def _refuse_what_changed(
 def _no_printing(listener: Listener) -> Iterator[None]:
     """Refuse a function that prints: compiled, it would do so once."""
     before = sys.stdout
-    sys.stdout = _Silence(before, listener, threading.get_ident())  # type: ignore[assignment]  # as text files are
+    sys.stdout = _Silence(before, listener, threading.get_ident())
     try:
         yield
     finally:
@@ -148,7 +153,7 @@ def _no_printing(listener: Listener) -> Iterator[None]:
 class _Silence:
     """Stands in for standard output; other threads write through it."""
 
-    def __init__(self, output: io.TextIOBase, listener: Listener, thread: int) -> None:
+    def __init__(self, output: Any, listener: Listener, thread: int) -> None:
         self._output = output
         self._listener = listener
         self._thread = thread
@@ -157,7 +162,7 @@ class _Silence:
         """Write, but for the thread that traces."""
         if threading.get_ident() == self._thread:
             self._listener.refuse("it prints", "print outside what it returns", False)
-        return self._output.write(text)
+        return int(self._output.write(text))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._output, name)
