@@ -1,4 +1,8 @@
-"""The nest program: perfect loop nests over buffers, what the emitter turns into machine code."""
+"""The nest program: perfect loop nests over buffers, what the emitter turns into machine code.
+
+An expression may occur several times, in one store or in several of a nest: it is then one object, computed once.
+Reductions do not nest. A nest that only copies (of class −1) gives numbers another order in memory.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,10 @@ class Region(Enum):
 
 @dataclass(frozen=True)
 class Buffer:
-    """`size` float64 numbers from `offset` of a region on; buffers in the arena begin on a multiple of 8."""
+    """`size` float64 numbers from `offset` of a region on; buffers in the arena begin on a multiple of 8.
+
+    Where a nest does the same in several places, a buffer reaches from the first of them to the last.
+    """
 
     region: Region
     offset: int
@@ -113,14 +120,14 @@ class Store:
 class Nest:
     """Loops over `extents`, outermost first; in each step the stores happen, in any order of steps.
 
-    No step reads what another step of the same nest stores, so the loops may be exchanged, blocked and vectorised.
+    No step reads what any step of the same nest stores, so the loops may be exchanged, blocked and vectorised.
 
     Attributes:
         extents: the loops' lengths; empty for a single step.
         stores: what one step computes; a nest that joins classes of the same extents has several.
         counts: None; or the number of the table with the length of the last dimension where it differs from row
             to row, found there by `count_strides` over the dimensions before it; `extents` holds the largest.
-        classes: the numbers of the classes it computes, for messages and reports.
+        classes: the numbers of the classes it computes (−1: a copy), for messages and reports.
     """
 
     extents: tuple[int, ...]
@@ -143,6 +150,8 @@ class NestProgram:
         value_order: int64: place k of the live Values lies at number `value_order[k]` of the regions VALUES and
             GRADIENTS, which both hold `values` numbers (padding in between is zero and stays it).
         forward: how many of the nests compute the outputs; the others compute gradients.
+        outputs: how many numbers the OUTPUTS region holds.
+        notes: how many seconds each pass took.
     """
 
     nests: list[Nest]
