@@ -21,6 +21,7 @@ class CompiledStep(Steps):
         super().__init__()
         self.function = CompiledFunction(fn, options)
         self.optimizer = optimizer
+        self.watched = getattr(optimizer, "__dict__", {})
         self.rules: dict[object, Fused] = {}
         self.calls = 0
 
