@@ -91,7 +91,7 @@ def _target_machine(machine: Machine) -> Any:
 
     target = llvm.Target.from_triple(machine.triple)
     return target.create_target_machine(
-        cpu=machine.cpu, features=machine.features, opt=2, reloc="pic", codemodel="small"
+        cpu=machine.cpu, features=machine.features, opt=1, reloc="pic", codemodel="small"
     )
 
 
