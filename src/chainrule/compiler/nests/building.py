@@ -12,6 +12,7 @@ from chainrule.compiler.nests.completing import complete
 from chainrule.compiler.nests.cutting import cut_blocks
 from chainrule.compiler.nests.drafting import Drafting
 from chainrule.compiler.nests.drafts import Draft
+from chainrule.compiler.nests.fitting import Loops
 from chainrule.compiler.nests.joining import join
 from chainrule.compiler.nests.layouts import choose_layouts
 from chainrule.compiler.nests.looping import Looping
@@ -31,17 +32,15 @@ def build(classes: ClassProgram) -> NestProgram:
     notes: dict[str, float] = {}
     start = process_time()
     drafting = Drafting(classes)
-    drafts = [
-        draft
-        for number in range(len(classes.classes))
-        if drafting.stored[number]
-        for draft in drafting.drafts_of(number)
-    ]
-    drafts = [draft for draft in [*drafts, *drafting.copy_drafts()] if any(draft.targets())]
-    start = _note(notes, "inline", start)
     looping = Looping(drafting.blocks)
-    for draft in drafts:
+    start = _note(notes, "inline", start)
+    drafts = [
+        draft for number, stored in enumerate(drafting.stored) if stored for draft in _looped(number, drafting, looping)
+    ]
+    copies = drafting.copy_drafts()
+    for draft in copies:
         looping(draft)
+    drafts = [draft for draft in [*drafts, *copies] if any(draft.targets())]
     start = _note(notes, "factor", start)
     cut_blocks(drafts, drafting.blocks)
     start = _note(notes, "cut", start)
@@ -73,6 +72,34 @@ def build(classes: ClassProgram) -> NestProgram:
     verify(program)
     _note(notes, "verify", start)
     return program
+
+
+def _looped(number: int, drafting: Drafting, looping: Looping) -> list[Draft]:
+    """Return the drafts of a class with their loops.
+
+    Where rows of unlike counts leave tables over all terms, as at the border of a convolution, rows of each count get
+    a nest of their own if that helps.
+    """
+    drafts = drafting.drafts_of(number)
+    for draft in drafts:
+        looping(draft)
+    tabled = sum(draft.size for draft in drafts if draft.has_tables_over_terms())
+    if not tabled:
+        return drafts
+    finer = drafting.drafts_of(number, by_counts=True)
+    if len(finer) == len(drafts):
+        return drafts
+    known = drafting.blocks[drafting.block_of[number]] if number in drafting.block_of else None
+    loops = known.loops if known else Loops(())
+    if known:
+        known.loops = Loops((known.size,))
+    for draft in finer:
+        looping(draft)
+    if 2 * sum(draft.size for draft in finer if draft.has_tables_over_terms()) < tabled:
+        return finer
+    if known:
+        known.loops = loops
+    return drafts
 
 
 def _note(notes: dict[str, float], name: str, start: float) -> float:

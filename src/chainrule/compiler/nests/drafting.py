@@ -48,13 +48,13 @@ class Drafting:
         self._made: dict[tuple[int, int], tuple[Column | None, Tree]] = {}
         self._place_results()
 
-    def drafts_of(self, number: int) -> list[Draft]:
-        """Return the drafts that compute a stored class."""
+    def drafts_of(self, number: int, *, by_counts: bool = False) -> list[Draft]:
+        """Return the drafts that compute a stored class, on demand one for each count of terms."""
         each = self.program.classes[number]
-        if self.used[number]:
+        if self.used[number] and number not in self.block_of:
             self.block_of[number] = len(self.blocks)
             self.blocks.append(Block(Region.ARENA, each.size))
-        return [self._draft(number, rows) for rows in self._pieces(number)]
+        return [self._draft(number, rows) for rows in self._pieces(number, by_counts=by_counts)]
 
     def copy_drafts(self) -> list[Draft]:
         """Return the drafts that copy members to outputs and gradients where no nest could write them at once."""
@@ -215,14 +215,11 @@ class Drafting:
 
     # Pieces
 
-    def _pieces(self, number: int) -> list[Column | None]:
+    def _pieces(self, number: int, *, by_counts: bool) -> list[Column | None]:
         """Return the rows of each nest of a class: those alike in their counts and in the Values they read."""
         must = [blocks for blocks, _ in self.targets.get(number, [])]
-        for signs in (
-            [*must, *self._signs(number, None, exact=True)],
-            [*must, *self._signs(number, None, exact=False)],
-            must,
-        ):
+        finest = MOST_PIECES if by_counts else 2
+        for signs in (*([*must, *self._signs(number, None, counts)] for counts in (finest, 2, 1)), must):
             if not signs:
                 return [None]
             kinds, which = np.unique(np.stack(signs), axis=1, return_inverse=True)
@@ -240,27 +237,27 @@ class Drafting:
             return rows
         return rows[np.argsort(self.targets[number][0][1][rows], kind="stable")]
 
-    def _signs(self, number: int, rows: Column | None, *, exact: bool) -> list[Column]:
-        """Return columns by which the rows of a class differ in structure."""
+    def _signs(self, number: int, rows: Column | None, distinct: int) -> list[Column]:
+        """Return columns by which the rows of a class differ in structure; see `_sign_of_counts`."""
         found: list[Column] = []
         for slot in self.slots[number]:
             if slot.offsets is None:
-                found += self._inner_signs(slot.source, self._take(slot.members, rows), exact=exact)
+                found += self._inner_signs(slot.source, self._take(slot.members, rows), distinct)
                 continue
             counts, members = self._rows_of(slot, rows)
-            sign = _sign_of_counts(counts, exact)
+            sign = _sign_of_counts(counts, distinct)
             if sign is not None:
                 found.append(sign)
             if (counts == 1).all():
-                found += self._inner_signs(slot.source, members, exact=exact)
+                found += self._inner_signs(slot.source, members, distinct)
         return found
 
-    def _inner_signs(self, source: int, members: Column, *, exact: bool) -> list[Column]:
+    def _inner_signs(self, source: int, members: Column, distinct: int) -> list[Column]:
         if self.program.classes[source].kind is Kind.VALUE:
             return [self.leaves.blocks[source][members]]
         if self.program.classes[source].kind in LEAVES or self.stored[source]:
             return []
-        return self._signs(source, members, exact=exact)
+        return self._signs(source, members, distinct)
 
     def _parts(self, source: int, members: Column) -> list[Column]:
         """Return the blocks of live Values that terms read, one column a leaf."""
@@ -274,14 +271,17 @@ class Drafting:
         ]
 
 
-def _sign_of_counts(counts: Column, exact: bool) -> Column | None:
-    """Return a number a row that is the same for rows whose counts may share a loop; None if all may."""
+def _sign_of_counts(counts: Column, distinct: int) -> Column | None:
+    """Return a number a row that is the same for rows whose counts may share a loop; None if all may.
+
+    Up to so many distinct counts are kept apart.
+    """
     lowest, highest = int(counts.min()), int(counts.max())
     if lowest == highest:
         return None
     if highest * len(counts) > WASTE * int(counts.sum()) + 64:
         return np.ceil(np.log2(np.maximum(counts, 0.5))).astype(np.int64)
-    if exact and len(np.unique(counts)) == 2:
+    if len(np.unique(counts)) <= distinct:
         return counts
     return (counts > 0).astype(np.int64) if lowest == 0 else None
 

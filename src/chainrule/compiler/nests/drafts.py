@@ -114,6 +114,14 @@ class Draft:
             yield tree, around
             pending.extend((below, tree if isinstance(tree, Terms) else around) for below in reversed(below_of(tree)))
 
+    def has_tables_over_terms(self) -> bool:
+        """Return whether a ragged reduction reads anything by a table over its terms."""
+        rows = len(self.loops.extents)
+        return any(
+            around is not None and around.loops.counts is not None and any(rows in digit.axes for digit in leaf.digits)
+            for leaf, around in self.leaves()
+        )
+
     def reductions(self) -> list[Terms]:
         """Return the reductions below the results."""
         return [tree for tree, _ in self.trees() if isinstance(tree, Terms)]
