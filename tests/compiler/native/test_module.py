@@ -14,6 +14,7 @@ from chainrule.compiler.native import (
     compile_nests,
     compiling,
     machine,
+    sharing,
 )
 from chainrule.compiler.native.machine import Machine
 from chainrule.compiler.nests.building import build
@@ -64,6 +65,7 @@ def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_long_programs_are_several_functions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiling, "FUNCTION_INSTRUCTIONS", 100)
+    monkeypatch.setattr(sharing, "LEAST_ALIKE", 100)
     code = compile_nests(matrices(5), cache=False)
     assert code.source.count("define internal") == 5
     numbers = np.random.default_rng(0).normal(size=256)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,8 +14,9 @@ from chainrule.compiler.native.machine import Machine, available, host, load, ob
 from chainrule.compiler.native.memory import Memory
 from chainrule.compiler.native.nest_code import NestCode
 from chainrule.compiler.native.schedule import Schedule, choose
+from chainrule.compiler.native.sharing import MovedMemory, alike_nests
 from chainrule.compiler.native.text import Writer
-from chainrule.compiler.nests.nest import Buffer, Nest, NestProgram, Region
+from chainrule.compiler.nests.nest import Buffer, NestProgram, Region
 from chainrule.errors import NotCompilableError, TooLargeError
 
 MOST_NESTS = 3_000
@@ -112,17 +113,17 @@ def module_text(program: NestProgram, machine: Machine) -> tuple[str, tuple[str,
     if len(program.nests) > MOST_NESTS:
         raise TooLargeError(f"the program has {len(program.nests)} loop nests, and code is made for up to {MOST_NESTS}")
     module = _Module(program, machine)
-    parts = [module.add(program.nests[: program.forward]), module.add(program.nests[program.forward :])]
+    parts = [module.add(range(program.forward)), module.add(range(program.forward, len(program.nests)))]
     text = "\n".join([*module.functions, *sorted(module.declarations)])
     stamp = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
     names = (f"chainrule.{stamp}.forward", f"chainrule.{stamp}.gradient")
     entries = [_entry(names[0], parts[0]), _entry(names[1], [*parts[0], *parts[1]])]
-    return "\n".join([text, *entries, ""]), names, module.instructions, tuple(module.schedules)
+    return "\n".join([text, *entries, ""]), names, module.instructions, module.schedules()
 
 
-def _entry(name: str, functions: Sequence[str]) -> str:
-    calls = [f"  call void @{each}(ptr %regions, ptr %tables)" for each in functions]
-    return "\n".join([f"define i64 @{name}({ARGUMENTS}) nounwind {{", *calls, "  ret i64 0", "}"])
+def _entry(name: str, calls: Sequence[str]) -> str:
+    lines = [f"  call void {each}" for each in calls]
+    return "\n".join([f"define i64 @{name}({ARGUMENTS}) nounwind {{", *lines, "  ret i64 0", "}"])
 
 
 def _shared(stored: list[Buffer]) -> frozenset[tuple[Region, int]]:
@@ -147,8 +148,8 @@ class _Module:
         self.machine = machine
         self.functions: list[str] = []
         self.declarations: set[str] = set()
-        self.schedules: list[str] = []
         self.instructions = 0
+        self.named = 0
         self.sizes = {
             Region.ARENA: program.arena,
             Region.CONSTANTS: len(program.constants),
@@ -159,25 +160,67 @@ class _Module:
             [program.buffers[store.address.buffer] for nest in program.nests for store in nest.stores]
         )
 
-    def add(self, nests: Sequence[Nest]) -> list[str]:
-        """Write nests, in as many functions as it takes, and return the functions' names."""
-        names: list[str] = []
-        writer: Writer | None = None
-        memory: Memory | None = None
-        for nest in nests:
-            lowered = lower(nest, self.program.buffers)
-            schedule = choose(lowered, self.machine.width)
-            self.schedules.append(f"{' × '.join(map(str, nest.extents)) or 'once'}: {schedule}")
-            if writer is None or memory is None or writer.instructions > FUNCTION_INSTRUCTIONS:
-                self._close(writer)
-                names.append(f"part{len(self.functions)}")
-                writer = Writer(
-                    names[-1], ARGUMENTS, "internal", scale_width=self.machine.scale_width, fuses=self.machine.fuses
-                )
-                memory = Memory(writer, self.sizes, self.shared)
-            self._write(writer, memory, lowered, schedule)
-        self._close(writer)
-        return names
+        self.kinds, self.alike = alike_nests(program)
+        self.chosen: dict[Hashable, Schedule] = {}
+        self.writer: Writer | None = None
+        self.memory: Memory | None = None
+
+    def add(self, numbers: Sequence[int]) -> list[str]:
+        """Write nests, in as many functions as it takes, and return the calls of these."""
+        calls: list[str] = []
+        for number in numbers:
+            shared = self._shared_call(number)
+            if shared is not None:
+                self._close()
+                calls.append(shared)
+                continue
+            lowered, schedule = self._lowered(number)
+            if self.writer is None or self.writer.instructions > FUNCTION_INSTRUCTIONS:
+                self._close()
+                name = self._new_name()
+                self.writer = self._writer(name, "")
+                self.memory = Memory(self.writer, self.sizes, self.shared)
+                calls.append(f"@{name}({ARGUMENTS})")
+            assert self.memory is not None  # noqa: S101 - it is made with the writer
+            self._write(self.writer, self.memory, lowered, schedule)
+        self._close()
+        return calls
+
+    def _shared_call(self, number: int) -> str | None:
+        """Return the call for a nest that shares its function; the first one of those writes it."""
+        alike = self.alike.get(number)
+        if alike is None:
+            return None
+        if alike.name is None:
+            lowered, schedule = self._lowered(number)
+            name = self._new_name()
+            writer = self._writer(name, alike.moves.parameters)
+            memory = MovedMemory(writer, self.sizes, self.shared, alike.moves)
+            self._write(writer, memory, alike.lowered(lowered, self.program, self.shared), schedule)
+            if not alike.pays(writer.instructions):
+                for each in alike.numbers:
+                    del self.alike[each]
+                return None
+            alike.name = name
+            self._finish(writer)
+        return alike.call(number)
+
+    def _lowered(self, number: int) -> tuple[Lowered, Schedule]:
+        """Return a nest as the emitter reads it; the schedule is chosen once for all of a kind."""
+        nest, kind = self.program.nests[number], self.kinds[number]
+        lowered = lower(nest, self.program.buffers)
+        if kind not in self.chosen:
+            self.chosen[kind] = choose(lowered, self.machine.width)
+        return lowered, self.chosen[kind]
+
+    def _new_name(self) -> str:
+        self.named += 1
+        return f"part{self.named}"
+
+    def _writer(self, name: str, parameters: str) -> Writer:
+        machine = self.machine
+        arguments = ARGUMENTS + parameters
+        return Writer(name, arguments, "internal", scale_width=machine.scale_width, fuses=machine.fuses)
 
     def _write(self, writer: Writer, memory: Memory, lowered: Lowered, schedule: Schedule) -> None:
         memory.prepare(lowered)
@@ -185,8 +228,19 @@ class _Module:
         if self.instructions + writer.instructions > MOST_INSTRUCTIONS:
             raise TooLargeError(f"the program needs more than {MOST_INSTRUCTIONS} instructions of code")
 
-    def _close(self, writer: Writer | None) -> None:
-        if writer is not None:
-            self.functions.append(writer.finish())
-            self.declarations |= writer.declarations
-            self.instructions += writer.instructions
+    def _close(self) -> None:
+        if self.writer is not None:
+            self._finish(self.writer)
+            self.writer = None
+
+    def _finish(self, writer: Writer) -> None:
+        self.functions.append(writer.finish())
+        self.declarations |= writer.declarations
+        self.instructions += writer.instructions
+
+    def schedules(self) -> tuple[str, ...]:
+        """Return how each nest is run, in words."""
+        return tuple(
+            f"{' × '.join(map(str, nest.extents)) or 'once'}: {self.chosen[kind]}"
+            for nest, kind in zip(self.program.nests, self.kinds, strict=True)
+        )

@@ -94,13 +94,13 @@ class Memory:
                 stack.extend(node.operands)
                 if node.op == "load":
                     places.add(node.detail)
-        for place in sorted(places, key=lambda each: (_region_number(each), each.table or 0)):
-            self._pointer("regions", _region_number(place))
+        for place in sorted(places, key=lambda each: (region_number(each), each.table or 0)):
+            self._region_pointer(place)
             if place.table is not None:
-                self._pointer("tables", place.table)
+                self._table_pointer(place.table)
         for dim in lowered.dims:
             if dim.counts is not None:
-                self._pointer("tables", dim.counts)
+                self._table_pointer(dim.counts)
 
     def _pointer(self, what: str, number: int) -> str:
         found = self.pointers.get((what, number))
@@ -108,6 +108,17 @@ class Memory:
             place = self.writer.value(f"getelementptr ptr, ptr %{what}, i64 {number}")
             found = self.pointers[what, number] = self.writer.value(f"load ptr, ptr {place}")
         return found
+
+    def _region_pointer(self, place: Place) -> str:
+        """Return the pointer that a place's base counts from."""
+        return self._pointer("regions", region_number(place))
+
+    def _table_pointer(self, table: int) -> str:
+        return self._pointer("tables", table)
+
+    def _bases(self, place: Place) -> tuple[int, int]:
+        """Return the least and the largest base that a place may have when the function runs."""
+        return place.base, place.base
 
     def _walk(self, pointer: str, kind: str, strides: Strides, point: Mapping[int, int], base: int) -> str:
         """Return the address `base + Σ stride · (index + offset)` items behind a pointer."""
@@ -121,7 +132,7 @@ class Memory:
 
     def _entry(self, table: int, strides: Strides, point: Mapping[int, int]) -> str:
         """Return a number of a table as i64."""
-        place = self._walk(self._pointer("tables", table), "i32", strides, point, 0)
+        place = self._walk(self._table_pointer(table), "i32", strides, point, 0)
         return self.writer.pure(f"sext i32 {self.writer.pure(f'load i32, ptr {place}, align 4')} to i64")
 
     def count(self, dim: Dim) -> str:
@@ -131,7 +142,7 @@ class Memory:
 
     def _address(self, place: Place, point: Mapping[int, int]) -> str:
         """Return the address of a place, of lane 0 where it differs over the lanes; a table over lanes is left out."""
-        pointer = self._pointer("regions", _region_number(place))
+        pointer = self._region_pointer(place)
         if place.table is not None and not self._table_over_lanes(place):
             entry = self._entry(place.table, place.table_strides, point)
             pointer = self.writer.pure(f"getelementptr double, ptr {pointer}, i64 {entry}")
@@ -165,7 +176,7 @@ class Memory:
         """Say whether full vectors, of steps that there are or not, are surely inside the region."""
         if place.table is not None:
             return False
-        first = last = place.base
+        first, last = self._bases(place)
         for dim, stride in place.strides:
             extent = self.lowered.dims[dim].extent
             if dim == self.vector:
@@ -246,7 +257,7 @@ class Memory:
         """Return the numbers of a table for all lanes, those that exist, as integers."""
         width = self.width
         assert place.table is not None and self.vector is not None  # noqa: S101, PT018 - the caller has looked
-        pointer = self._walk(self._pointer("tables", place.table), "i32", place.table_strides, point, 0)
+        pointer = self._walk(self._table_pointer(place.table), "i32", place.table_strides, point, 0)
         stride = dict(place.table_strides)[self.vector]
         kind, mask = vector_type(width, "i32"), self.masks[point[self.vector]]
         if stride == 1 and mask is None:
@@ -374,6 +385,6 @@ def _lane(x: Lanes, lane: int) -> Lanes:
     return Lanes(x.writer, x.writer.pure(f"extractelement {x.type} {x.text}, i64 {lane}"))
 
 
-def _region_number(place: Place) -> int:
+def region_number(place: Place) -> int:
     """Return where the function finds the pointer to a region."""
     return len(REGIONS) + place.group if place.region is Region.INPUT else REGIONS.index(place.region)
