@@ -16,7 +16,7 @@ ENGINE_LIST = re.compile(r'"(\w+)"')
 
 NAMES: dict[str, str] = {
     "chainrule": """
-        Value no_grad StaleGradientWarning SlowEngineWarning
+        Value no_grad StaleGradientWarning SlowEngineWarning compile CompileWarning
         acos asin atan atan2 cos cosh erf exp expm1 gelu hypot leaky_relu log log1p maximum minimum relu
         sigmoid silu sin sinh softplus sqrt tan tanh where
         dot logsumexp mean softmax sum
@@ -27,7 +27,10 @@ NAMES: dict[str, str] = {
         Value no_grad StaleGradientWarning
         apply dot logsumexp sum make_node parts set_op is_leaf is_constant has_closure attributes_of op_of
         topological_order local_derivatives read_data read_grad write_data write_grad zero_grad keep_dead_nodes
-        compiled
+        kept_nodes compiled is_compiled
+        StandIn tracing start_tracing stop_tracing export number_argument value_argument node_behind kind_behind
+        place_of_input Scanner
+        Tape Native Entry Entries MISS Step Steps
     """,
     "chainrule.graph": """
         Value no_grad trace excerpt Excerpt require_value topological_order
@@ -45,7 +48,8 @@ NAMES: dict[str, str] = {
     "chainrule.training": "fit predict score History Callback EarlyStopping DivergenceWarning",
     "chainrule.errors": """
         ChainruleError ArgumentError ArityError DataError ExtensionError GraphError MissingLibraryError
-        MissingModelFileError ModelFileError NumberError PickleError WriteError
+        MissingModelFileError ModelFileError NotCompilableError NotTraceable NumberError PickleError ProgramError
+        StaleTraceError TooLargeError WriteError
     """,
 }
 
