@@ -106,6 +106,11 @@ ANY_NUMBER = """\
 
 `cr.sum`, `cr.dot` and `cr.logsumexp` make one node each, however many operands they have; a drawing shows it as
 the products and sums that it stands for. `cr.mean` and `cr.softmax` are written with these ops."""
+RECORDED = {"less", "less_equal", "equal", "detached"}
+TRACED = """\
+## In compiled functions
+
+No function of the package; what a trace records for a comparison, and for `detach()`. They pass no gradient on."""
 PARTS = """\
 ## Parts of derivatives
 
@@ -129,9 +134,10 @@ exception; at a kink the derivative is PyTorch's. `_op` is what a node of the gr
     inner = [row for row in rows() if not row.public and row.arity is not None]
     sections = {
         FUNCTIONS: public,
-        OPERATORS: [row for row in inner if row.symbol != row.name],
+        OPERATORS: [row for row in inner if row.symbol != row.name and row.name not in RECORDED],
         ANY_NUMBER: [row for row in rows() if row.arity is None],
-        PARTS: [row for row in inner if row.symbol == row.name],
+        TRACED: [row for row in inner if row.name in RECORDED],
+        PARTS: [row for row in inner if row.symbol == row.name and row.name not in RECORDED],
     }
     return head + "\n\n".join(f"{title}\n\n{_table(members)}" for title, members in sections.items()) + "\n"
 
