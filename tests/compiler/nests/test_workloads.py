@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ import chainrule as cr
 from chainrule.compiler.classes import ClassProgram
 from chainrule.compiler.nests.building import build
 from chainrule.compiler.nests.describing import describe
+from chainrule.compiler.nests.nest import NestProgram
 from chainrule.compiler.nests.running import run_nests
 from chainrule.compiler.raising import differentiate, raise_program, run_classes
 from chainrule.compiler.tracing import trace
@@ -117,6 +120,23 @@ def convolution() -> tuple[Callable[..., Any], Any]:
     return loss, ([[[random.random() for _ in range(6)] for _ in range(6)] for _ in range(3)],)
 
 
+def two_convolutions() -> tuple[Callable[..., Any], Any]:
+    """One filter after another: the gradient at the border of what lies between has fewer terms."""
+    first, second = ([[cr.Value(random.gauss(0, 1)) for _ in range(3)] for _ in range(3)] for _ in range(2))
+
+    def filtered(each: Any, image: Any) -> Any:
+        size = len(image) - 2
+        return [
+            [sum(each[a][b] * image[i + a][j + b] for a in range(3) for b in range(3)).tanh() for j in range(size)]
+            for i in range(size)
+        ]
+
+    def loss(images: Any) -> Any:
+        return sum(sum(map(sum, filtered(second, filtered(first, image)))) for image in images)
+
+    return loss, ([[[random.random() for _ in range(10)] for _ in range(10)] for _ in range(3)],)
+
+
 # The most nests that each may take.
 WORKLOADS = {demo: 14, tiny: 12, classes_of_digits: 15, attention: 26, convolution: 6}
 
@@ -139,6 +159,20 @@ def test_scalar_loops_become_dense_nests(workload: Callable[[], tuple[Callable[.
     assert not nests.tables, describe(nests)
     assert len(nests.nests) <= WORKLOADS[workload], describe(nests)
     assert all(nest.counts is None for nest in nests.nests)
+    compare(classes, nests)
+
+
+def test_borders_need_tables_and_the_rest_does_not() -> None:
+    classes = classes_of(two_convolutions)
+    nests = build(classes)
+    tabled = [nest for nest in nests.nests if "+ t" in describe(replace(nests, nests=[nest], forward=1))]
+    assert 0 < sum(prod(nest.extents) for nest in tabled) < 3 * 8 * 8 - 3 * 4 * 4 + 1, describe(nests)
+    assert sum(map(len, nests.tables)) < 600
+    compare(classes, nests)
+
+
+def compare(classes: ClassProgram, nests: NestProgram) -> None:
+    """Check that nests compute what classes do, on random numbers."""
     draws = np.random.default_rng(1)
     values = draws.normal(size=classes.value_groups[-1])
     inputs = draws.random(size=classes.input_groups[-1])
