@@ -65,7 +65,9 @@ def compiling_line(row: Compiling, cold: Mapping[str, Any], warm: Mapping[str, A
         return Line(row.key, row.title, f"missing: {cold['missing']}", "", goal, "NO" if goal else "")
     scalars = cold["sizes"]["nodes traced"]
     figure = f"{cold['cpu']:.2f} s"
-    ratios = f"{scalars:,} scalars, {cold['cpu'] / scalars * 1e9:,.0f} ns each"
+    ratios = f"{scalars:,} nodes traced"
+    if row.scale:
+        ratios += f", {cold['cpu'] / scalars * 1e6:.2f} µs each"
     if "cpu" in warm:
         figure += f", {warm['cpu']:.2f} s from the cache"
     if cold["executor"] != "native":
