@@ -99,25 +99,25 @@ class Entry:
 
     def call(self, arguments: tuple[Any, ...], keywords: dict[str, Any] | None = None) -> Any:
         """Return what the function returns for these arguments, or MISS, and then nothing has changed."""
-        if self._executor.busy:
+        executor: Executor = self._executor
+        if not executor.take():
             return self._call_spare(arguments, keywords)
-        self._executor.busy = True
         try:
             return self._call(arguments, keywords)
         finally:
             self.reader.release()
-            self._executor.busy = False
+            executor.leave()
 
     def matches(self, arguments: tuple[Any, ...], keywords: dict[str, Any] | None = None) -> bool:
         """Tell whether arguments have the structure of this trace."""
-        if self._executor.busy:
+        executor: Executor = self._executor
+        if not executor.take():
             return self._get_spare().matches(arguments, keywords)
-        self._executor.busy = True
         try:
             return bool(self.reader.read(arguments, keywords)) and self._are_distinct()
         finally:
             self.reader.release()
-            self._executor.busy = False
+            executor.leave()
 
     @cython.cfunc
     def _call_spare(self, arguments: tuple, keywords: dict | None) -> object:
@@ -130,9 +130,7 @@ class Entry:
     @cython.cfunc
     def _get_spare(self) -> Entry:
         if self._spare is None:
-            executor: Executor = self._executor.taken()
-            executor.busy = False
-            self._spare = Entry(executor, self.trace)
+            self._spare = Entry(self._executor.twin(), self.trace)
         return self._spare
 
     @cython.cfunc

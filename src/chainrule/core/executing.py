@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from threading import Lock
 from typing import Any
 
 try:
@@ -42,6 +43,7 @@ class Executor:
     regions: cython.pointer[cython.p_double]
     order: Integers
     busy: cython.bint  # a call is using the regions
+    _lock: Any  # uncompiled, another thread may come between looking at that and setting it
     _addresses: Any
     _made_of: Any
 
@@ -52,6 +54,8 @@ class Executor:
         self.gradients = Buffer(values)
         self.seeds = Buffer(results)
         self.busy = False
+        if not cython.compiled:
+            self._lock = Lock()
         self.inputs = [Buffer(end - start) for start, end in pairwise(groups)]
         regions = [arena, constants, self.values, self.gradients, self.seeds, self.outputs, *self.inputs]
         if cython.compiled:
@@ -66,11 +70,28 @@ class Executor:
             self.regions[place] = cython.cast(Buffer, regions[place]).numbers
 
     @cython.cfunc
-    def taken(self) -> Executor:
-        """Return this executor, or, while a call is using it, another one of the same program; it is busy now."""
-        taken: Executor = self if not self.busy else type(self)(*self._made_of[0], **self._made_of[1])
-        taken.busy = True
-        return taken
+    @cython.inline
+    @cython.exceptval(check=False)
+    def take(self) -> cython.bint:
+        """Begin to use the regions; return False where another call is using them."""
+        if not cython.compiled and not self._lock.acquire(blocking=False):
+            return False
+        free: cython.bint = not self.busy
+        self.busy = True
+        return free
+
+    @cython.cfunc
+    @cython.inline
+    def leave(self) -> cython.void:
+        """Let others use the regions."""
+        self.busy = False
+        if not cython.compiled:
+            self._lock.release()
+
+    @cython.cfunc
+    def twin(self) -> Executor:
+        """Return another executor of the same program."""
+        return type(self)(*self._made_of[0], **self._made_of[1])
 
     @cython.cfunc
     @cython.exceptval(-1)

@@ -77,9 +77,12 @@ class Call:
     @cython.cfunc
     def gradients(self, seeds: Buffer) -> Buffer:
         """Return by each live Value, in the order of places, the sum over results of seed times derivative."""
-        executor: Executor = self.origin.executor.taken()
-        found: Buffer = Buffer(executor.order.count)
+        executor: Executor = self.origin.executor
         place: cython.Py_ssize_t
+        if not executor.take():
+            executor = executor.twin()
+            executor.take()
+        found: Buffer = Buffer(executor.order.count)
         try:
             copy(executor.values, self.values)
             copy(executor.seeds, seeds)
@@ -89,7 +92,7 @@ class Call:
             for place in range(executor.order.count):
                 found.numbers[place] = executor.gradients.numbers[executor.order.numbers[place]]
         finally:
-            executor.busy = False
+            executor.leave()
         return found
 
     @cython.cfunc

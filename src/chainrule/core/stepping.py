@@ -12,15 +12,14 @@ except ImportError:
     from chainrule.core import cython_shim as cython
 
 if cython.compiled:
-    from cython.cimports.chainrule._kernels import PyErr_CheckSignals
+    from cython.cimports.chainrule._kernels import PyErr_CheckSignals, PyObject, item_at
 else:
-    from chainrule.core.pointers import PyErr_CheckSignals
+    from chainrule.core.pointers import PyErr_CheckSignals, item_at
 
 from chainrule.core.buffers import Buffer, Integers
 from chainrule.core.calling import Entry
 from chainrule.core.executing import Executor, Native
 from chainrule.core.flags import Flag
-from chainrule.core.numbers import set_data
 from chainrule.core.outcomes import copy
 from chainrule.core.tracing import tracing_here, tracing_somewhere
 from chainrule.core.updating import Update
@@ -100,13 +99,18 @@ class Step:
         Raises:
             GraphError: the function that runs calls its own step.
         """
+        self.take(n, arguments, keywords)
+        return self.done, self._loss
+
+    @cython.cfunc
+    def take(self, n: cython.longlong, arguments: tuple, keywords: dict | None) -> object:
+        """Take up to n steps."""
         executor: Executor = self._entry.executor
         self.done = 0
         self.by_hand = False
         self._loss = float("nan")
-        if executor.busy:
+        if not executor.take():
             raise GraphError("a compiled step was called while it ran; call one after the other")
-        executor.busy = True
         try:
             if self._entry.prepare(arguments, keywords) and self._begin(executor):
                 try:
@@ -116,8 +120,8 @@ class Step:
                         self._write_back()
         finally:
             self._entry.reader.release()
-            executor.busy = False
-        return self.done, self._loss
+            self._clear_copied()
+            executor.leave()
 
     @cython.cfunc
     @cython.exceptval(-1)
@@ -129,11 +133,9 @@ class Step:
             numbers = tuple([self._numbers.get(value) for value in given])
             if numbers != self._given or executor is not self._executor:
                 self._lay_out(executor, numbers)
-        for place in range(self._entry.reach.count):
-            value = self._live_value(self._entry.reach.places.numbers[place])
-            if value._code != Code.LEAF or value._flags & Flag.CLOSURE:
-                self.by_hand = True
-                return 0
+        if self._has_computed_values():
+            self.by_hand = True
+            return 0
         for place in range(self._fixed.count):
             self._kept.numbers[place] = executor.values.numbers[self._fixed.numbers[place]]
         for place in range(self._sums.count):
@@ -143,10 +145,24 @@ class Step:
 
     @cython.cfunc
     @cython.inline
-    def _live_value(self, place: cython.Py_ssize_t) -> Value:
+    @cython.exceptval(check=False)
+    def _live_value(self, place: cython.Py_ssize_t) -> cython.pointer[PyObject]:
         """Return the live Value of a place."""
         first: cython.Py_ssize_t = len(self._entry.live)
-        return self._entry.live[place] if place < first else self._entry.reader.values[place - first]
+        return item_at(self._entry.live, place) if place < first else item_at(self._entry.reader.values, place - first)
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _has_computed_values(self) -> cython.bint:
+        """Tell whether a live Value that gets a gradient has operands, which would get theirs from it."""
+        found: cython.int = 0
+        place: cython.Py_ssize_t
+        places: cython.p_int = self._entry.reach.places.numbers
+        for place in range(self._entry.reach.count):
+            value = self._live_value(places[place])
+            found |= cython.cast(Value, value)._code != Code.LEAF
+            found |= cython.cast(Value, value)._flags & Flag.CLOSURE
+        return found != 0
 
     @cython.cfunc
     def _lay_out(self, executor: Executor, given: tuple) -> object:
@@ -207,8 +223,7 @@ class Step:
         often: cython.longlong = 1  # after how many that is done
         looked: cython.double = 0.0
         while self.done < n:
-            for i in range(self._copies.count):
-                gradients[self._origins.numbers[i]] = 0.0  # a Value without gradient of its own keeps what is there
+            self._clear_copied()
             executor.gradient()
             if not self._entry.guarded():
                 return 0
@@ -240,6 +255,14 @@ class Step:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(check=False)
+    def _clear_copied(self) -> cython.void:
+        """Zero what was added to gradients that the program may not store itself."""
+        i: cython.Py_ssize_t
+        for i in range(self._copies.count):
+            self._executor.gradients.numbers[self._origins.numbers[i]] = 0.0
+
+    @cython.cfunc
     def _write_back(self) -> object:
         """Give parameters their data and gradients, the optimizer its state."""
         executor: Executor = self._executor
@@ -248,25 +271,33 @@ class Step:
         place: cython.Py_ssize_t
         index: cython.Py_ssize_t
         unused: cython.Py_ssize_t = 0
-        node: Value
+        where: cython.p_int = self._where.numbers
+        reached: cython.p_int = self._reached.numbers
         for place in range(self._where.count):
-            node = self._parameters[place]
-            index = self._where.numbers[place]
-            node._flags &= ~(Flag.RECEIVED | Flag.STALE)
-            node._grad = 0.0
-            if self._reached.numbers[place]:
-                node._grad += gradients[index]
-                node._flags |= Flag.RECEIVED
+            node = item_at(self._parameters, place)
+            index = where[place]
             if index < 0:
-                set_data(node, self._update.unused.numbers[unused])
+                _finish_step(cython.cast(Value, node), self._update.unused.numbers[unused], 0.0, False)
                 unused += 1
             else:
-                set_data(node, values[index])
+                _finish_step(cython.cast(Value, node), values[index], gradients[index], reached[place] != 0)
         for place in range(self._others.count):
             node = self._live_value(self._others.numbers[place])
-            node._grad += self._sums.numbers[place]
-            node._flags |= Flag.RECEIVED
+            cython.cast(Value, node)._grad += self._sums.numbers[place]
+            cython.cast(Value, node)._flags |= Flag.RECEIVED
         self._update.store()
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _finish_step(node: Value, data: cython.double, gradient: cython.double, reached: cython.bint) -> cython.void:
+    """Leave a parameter as zero_grad(), backward() and an update leave it."""
+    node._flags &= ~(Flag.RECEIVED | Flag.STALE)
+    if reached:
+        node._flags |= Flag.RECEIVED if data == node._data else Flag.RECEIVED | Flag.STALE
+    node._grad = 0.0 + gradient if reached else 0.0
+    node._data = data
 
 
 @cython.cclass
@@ -294,7 +325,7 @@ class Steps:
         if self.step is not None and not (tracing_somewhere() and tracing_here()) and self._is_as_expected():
             step = self.step
             try:
-                step.run(1, arguments, keywords)
+                step.take(1, arguments, keywords)
             finally:
                 if step.done:
                     self.watched["steps"] = self.expected["steps"] = self.expected["steps"] + 1

@@ -10,7 +10,9 @@ except ImportError:
     from chainrule.core import cython_shim as cython
 
 if cython.compiled:
-    from cython.cimports.chainrule._kernels import call_update
+    from cython.cimports.chainrule._kernels import call_update, item_at
+else:
+    from operator import getitem as item_at
 
 from chainrule.core.buffers import Buffer, Integers
 from chainrule.core.executing import Executor
@@ -35,8 +37,11 @@ class Update:
 
     _address: cython.size_t  # 0 where the rule is a Python function
     _rule: object
-    _state: list
-    _hyper_array: object
+    _state: list  # the arrays,
+    _state_numbers: cython.pointer[cython.p_double]  # where they have their numbers,
+    _pointers: Buffer  # and the memory of these pointers, each as large as a float64
+    _hyper_array: Any
+    _hyper_numbers: cython.p_double  # where the array has them
     _hyper: Buffer
     _counter: cython.Py_ssize_t
     _executor: Executor
@@ -50,7 +55,16 @@ class Update:
         self._rule = rule
         self._address = 0 if callable(rule) else rule
         self._state = state
+        self._pointers = Buffer(len(state))
+        if cython.compiled:
+            self._state_numbers = cython.cast(cython.pointer[cython.p_double], self._pointers.numbers)
+        else:
+            self._state_numbers = [None] * len(state)
+        kind: cython.Py_ssize_t
+        for kind in range(len(state)):
+            self._state_numbers[kind] = _numbers_of(state[kind])
         self._hyper_array = hyper
+        self._hyper_numbers = _numbers_of(hyper)
         self._hyper = Buffer(len(hyper))
         self._counter = counter
 
@@ -74,13 +88,12 @@ class Update:
         place: cython.Py_ssize_t
         unused: cython.Py_ssize_t = 0
         self._exchange_state(True)
-        numbers: cython.double[::1] = self._hyper_array
         for place in range(self._hyper.count):
-            self._hyper.numbers[place] = float(numbers[place])
+            self._hyper.numbers[place] = float(self._hyper_numbers[place])
         if self.unused.count:
             for place in range(self._where.count):
                 if self._where.numbers[place] < 0:
-                    self.unused.numbers[unused] = cython.cast(Value, parameters[place])._data
+                    self.unused.numbers[unused] = cython.cast(Value, item_at(parameters, place))._data
                     unused += 1
 
     @cython.cfunc
@@ -88,9 +101,8 @@ class Update:
         """Write state and hyperparameters back."""
         place: cython.Py_ssize_t
         self._exchange_state(False)
-        numbers: cython.double[::1] = self._hyper_array
         for place in range(self._hyper.count):
-            numbers[place] = self._hyper.numbers[place]
+            self._hyper_numbers[place] = self._hyper.numbers[place]
 
     @cython.cfunc
     def _exchange_state(self, read: cython.bint) -> object:
@@ -98,21 +110,23 @@ class Update:
         kind: cython.Py_ssize_t
         place: cython.Py_ssize_t
         unused: cython.Py_ssize_t
+        where: cython.p_int = self._where.numbers
+        buffer: cython.p_double
         for kind in range(len(self._state)):
-            numbers: cython.double[::1] = self._state[kind]
+            numbers: cython.p_double = self._state_numbers[kind]
             first: cython.Py_ssize_t = kind * self._executor.values.count
             unused = kind * self.unused.count
             for place in range(self._where.count):
-                buffer: Buffer = self._used_state
-                index: cython.Py_ssize_t = first + self._where.numbers[place]
-                if self._where.numbers[place] < 0:
-                    buffer = self._unused_state
+                buffer = self._used_state.numbers
+                index: cython.Py_ssize_t = first + where[place]
+                if where[place] < 0:
+                    buffer = self._unused_state.numbers
                     index = unused
                     unused += 1
                 if read:
-                    buffer.numbers[index] = float(numbers[place])
+                    buffer[index] = float(numbers[place])
                 else:
-                    numbers[place] = buffer.numbers[index]
+                    numbers[place] = buffer[index]
 
     @cython.cfunc
     @cython.exceptval(-1)
@@ -137,6 +151,15 @@ class Update:
         else:
             _apply_by_ctypes(self._address, values, gradients, state, self._hyper)
         return 0
+
+
+@cython.cfunc
+def _numbers_of(array: Any) -> cython.p_double:
+    """Return where a float64 array has its numbers."""
+    if not cython.compiled:
+        return array
+    view: cython.double[::1] = array
+    return cython.address(view[0]) if len(array) else cython.NULL
 
 
 def _apply_in_python(rule: Any, values: Buffer, gradients: Buffer, state: Buffer, hyper: Buffer) -> None:

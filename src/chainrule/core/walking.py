@@ -114,6 +114,11 @@ def has_closure(node: Value) -> bool:
     return (node._flags & Flag.CLOSURE) != 0 and node._code >= Code.CUSTOM
 
 
+def knows_slopes(node: Value) -> bool:
+    """Tell whether a node's local derivatives are known: those of an op of the user's only its function knows."""
+    return not has_closure(node) and node._code != Code.CUSTOM
+
+
 def is_compiled(node: Value) -> bool:
     """Tell whether a node is a compiled function's result, all of whose steps are in its slopes."""
     return node._code < Code.CUSTOM

@@ -7,6 +7,8 @@ import gc
 import math
 import pickle
 import random
+import threading
+import time
 import weakref
 from collections import namedtuple
 from collections.abc import Callable
@@ -460,6 +462,35 @@ def test_a_list_that_changes_while_it_is_read(change: Callable[[list[Any]], None
     rows += [Nosy(), 3.0, 4.0]
     result = entry.call((rows,))
     assert result is MISS or result.data == 6.0
+
+
+def test_threads_share_an_entry() -> None:
+    w = Value(2.0)
+
+    class Slow:
+        """An argument whose comparison lets other threads run."""
+
+        def __eq__(self, other: object) -> bool:
+            time.sleep(0.0001)
+            return True
+
+        __hash__ = None  # type: ignore[assignment]
+
+    entry = entry_of(lambda x, _: [w * x, w + x], 1.0, Slow(), live=[w])
+    wrong: list[float] = []
+
+    def work(start: int) -> None:
+        for number in range(start, start + 40):
+            first, second = entry.call((float(number), Slow()))
+            if (first.data, second.data, local_derivatives(first)) != (2.0 * number, 2.0 + number, (float(number),)):
+                wrong.append(number)
+
+    threads = [threading.Thread(target=work, args=(1000 * i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
 
 
 def test_random_structures_read_as_written() -> None:

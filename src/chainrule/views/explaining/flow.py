@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum, isclose, isfinite
 
-from chainrule.graph import Value, has_closure, op_of, parts
+from chainrule.graph import Value, knows_slopes, parts
 from chainrule.views.tracing.trace import Trace
 
 
@@ -101,7 +101,7 @@ def flow_of_order(order: Sequence[Value]) -> Flow:
         inputs, by_each = parts(node)  # a plain number has no place here
         used = [index for index, operand in enumerate(inputs) if isinstance(operand, Value)]
         operands.append(tuple([place[id(inputs[index])] for index in used]))
-        known = op_of(node) is not None and not has_closure(node)
+        known = knows_slopes(node)
         slopes.append(tuple([by_each[index] if known else None for index in used]))
     return Flow(operands, slopes)
 
