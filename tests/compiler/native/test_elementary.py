@@ -28,6 +28,7 @@ REFERENCES = {
     "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
     "silu": lambda x: x / (1 + mpmath.exp(-x)),
     "sqrt": mpmath.sqrt,
+    "erf": mpmath.erf,
 }
 
 
@@ -97,3 +98,14 @@ def test_every_row_and_slope(row: object, width: int) -> None:
         expected = [float(function(*map(float, each))) for each in zip(*operands, strict=True)]
         got = applied(rule(row.name, slope), operands, width)
         np.testing.assert_allclose(got, expected, rtol=2e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_both_tails_of_the_error_function(width: int) -> None:
+    """The normal distribution, which is written with erfc: digits at -37 deviations too."""
+    x = np.concatenate([np.linspace(-37.0, 9.0, 200), [0.0, -0.0, math.inf, -math.inf, math.nan, 1e300]])
+    got = applied(rule("normal_cdf"), [x], width)
+    with mpmath.workprec(200):
+        for each, y in zip(x.tolist(), got.tolist(), strict=True):
+            true = mpmath.erfc(-mpmath.mpf(each) / mpmath.sqrt(2)) / 2
+            assert (y != y) if each != each else abs(y - true) <= 2e-15 * true, each

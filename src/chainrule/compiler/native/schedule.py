@@ -28,6 +28,8 @@ ARITHMETIC = {
     "softplus": 72,
     "silu": 38,
     "exp_difference": 30,
+    "erf": 110,
+    "erfc": 80,
     "maximum": 3,
     "minimum": 3,
 }
@@ -40,6 +42,7 @@ ACROSS = 2.5  # adding up the lanes of a vector
 LATENCY = 4.0
 LOOP = 2.0  # a turn of a loop that its body cannot hide
 BRANCH = 8.0  # entering and leaving a loop
+FEW_INSTRUCTIONS = 150  # that cost nothing
 INSTRUCTION = 0.2  # what one more instruction may save at the least: it takes 40 µs to compile
 MOST_TOTALS = 24  # running sums in registers, of 32
 SIZES = (1, 2, 3, 4, 6, 8, 12)  # of tiles
@@ -107,7 +110,7 @@ class _Model:
         self.stores = [place for place, _ in lowered.stores]
         self.work: Counter[int] = Counter()  # half cycles, by the dimensions of what is computed
         self.calls: Counter[int] = Counter()
-        self.nodes: Counter[int] = Counter()
+        self.instructions: Counter[int] = Counter()
         self.reductions: dict[tuple[int, ...], Counter[int]] = {}
         for node in nodes_of(lowered):
             self._note(node)
@@ -133,7 +136,7 @@ class _Model:
             self.work[dims] += len(node.operands) - 1
         elif node.op != "number":
             self.work[dims] += ARITHMETIC.get(node.op, 1)
-        self.nodes[dims] += 1
+        self.instructions[dims] += ARITHMETIC.get(node.op, 1)
 
     # Candidates
 
@@ -280,7 +283,7 @@ class _Price:
             work += CALL * number * (self.schedule.width if self._across(dims) else 1) * self.times(dims)
         fetched = sum(self._fetched(place) for place in model.loads)
         busy = max(loads, work, stores, (loads + work + stores) / 2.5, fetched, self._waiting()) + 0.2 * fetched
-        return busy + self._loops() + INSTRUCTION * self._instructions()
+        return busy + self._loops() + INSTRUCTION * max(0.0, self._instructions() - FEW_INSTRUCTIONS)
 
     def _across(self, dims: int) -> bool:
         return self.vector is not None and bool(dims >> self.vector & 1)
@@ -373,8 +376,11 @@ class _Price:
         """Return about how many instructions are written."""
         tile = self.schedule.tile
         count = 0
-        for dims, nodes in self.model.nodes.items():
-            count += nodes * prod(size for dim, size in enumerate(tile) if size > 1 and dims >> dim & 1)
+        for dims, calls in self.model.calls.items():
+            lanes = self.schedule.width if self._across(dims) else 1
+            count += 3 * lanes * calls * prod(size for dim, size in enumerate(tile) if size > 1 and dims >> dim & 1)
+        for dims, number in self.model.instructions.items():
+            count += number * prod(size for dim, size in enumerate(tile) if size > 1 and dims >> dim & 1)
         for dim in (*self.order, *self.model.summed):
             if self.points[dim] % tile[dim] and self.blocks[dim] > 1:
                 count *= 2

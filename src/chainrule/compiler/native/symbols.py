@@ -24,7 +24,7 @@ PRIMITIVES = frozenset(
     (
         *("add", "subtract", "multiply", "divide", "negative", "absolute", "sqrt"),
         *("maximum", "minimum", "where", "less", "less_equal", "equal", "relu", "leaky_relu"),
-        *("exp", "log", "log1p", "expm1", "exp_difference", "tanh", "sigmoid", "softplus", "silu"),
+        *("exp", "log", "log1p", "expm1", "exp_difference", "tanh", "sigmoid", "softplus", "silu", "erf"),
     )
 )
 WHOLE_POWERS = 64  # powers up to this are products: at most 12 of them, and so 12 roundings
@@ -32,6 +32,7 @@ WHOLE_POWERS = 64  # powers up to this are products: at most 12 of them, and so 
 LIBRARY_ROWS = {"fabs": "absolute", "divide": "divide", "pow": "power"} | {
     name: name for name in ("exp", "log", "log1p", "expm1", "tanh", "sqrt")
 }
+VECTORS = frozenset(("erf", "erfc"))  # functions of the C library that `elementary.py` has, rows or not
 MOST_WAYS = 64  # through one row's value
 WHOLE_POWERS = 64  # powers up to this are products: at most 12 of them, and so 12 roundings
 
@@ -249,6 +250,8 @@ class _SymbolicLibrary:
             nodes = tuple(graph.lift(each) for each in operands)
             if name in LIBRARY_ROWS:
                 return Symbol(graph, graph.value(TABLE[LIBRARY_ROWS[name]], nodes))
+            if name in VECTORS:
+                return Symbol(graph, graph.node(name, nodes))
             return Symbol(graph, graph.node("call", nodes, name))
 
         return call
