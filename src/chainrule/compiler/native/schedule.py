@@ -44,11 +44,11 @@ LOOP = 2.0  # a turn of a loop that its body cannot hide
 BRANCH = 8.0  # entering and leaving a loop
 FEW_INSTRUCTIONS = 150  # that cost nothing
 INSTRUCTION = 0.2  # what one more instruction may save at the least: it takes 40 µs to compile
-MOST_TOTALS = 24  # running sums in registers, of 32
+# Running sums in registers, at most and where there is room for the operands of two terms at a time: of 32, and of 16
+TOTALS, TOTALS_OF_16 = (24, 21), (12, 8)
 SIZES = (1, 2, 3, 4, 6, 8, 12)  # of tiles
 FEW_SIZES = (1, 4, 8)
 PROMISING = 1.3
-FEW_TOTALS = 21  # so many leave registers for the operands of two terms at a time
 MOST_UNROLLED = 8  # terms of a sum in one block
 
 
@@ -105,7 +105,7 @@ class _Model:
         self.lowered = lowered
         self.dims = lowered.dims
         self.width = width
-        self.most_totals = MOST_TOTALS if width == 8 else MOST_TOTALS // 2
+        self.most_totals, self.few_totals = TOTALS if width == 8 else TOTALS_OF_16
         self.loads: set[Place] = set()
         self.stores = [place for place, _ in lowered.stores]
         self.work: Counter[int] = Counter()  # half cycles, by the dimensions of what is computed
@@ -218,7 +218,7 @@ class _Model:
                 split = True
                 most = max(1, min(most, self.most_totals // max(1, totals), 8))
             elif totals >= 8:
-                most = 2 if totals <= FEW_TOTALS else 1
+                most = 2 if totals <= self.few_totals else 1
             tile[inner] = max(size for size in range(1, min(most, blocks) + 1) if blocks % size == 0 or size <= 4)
             if not split and blocks <= MOST_UNROLLED and blocks * totals <= 64:
                 tile[inner] = blocks
