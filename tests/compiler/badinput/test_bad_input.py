@@ -323,7 +323,7 @@ def test_an_irregular_graph(nodes: int) -> None:
 
 @pytest.mark.slow
 def test_a_million_irregular_nodes_do_not_hang() -> None:
-    draw = irregular(400_000)
+    draw = irregular(250_000)
     compiled = cr.compile(draw.function)
     start = time.process_time()
     eager = Execution(draw)

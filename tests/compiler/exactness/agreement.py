@@ -8,6 +8,7 @@ how far eager's own results go. They are counted, so that a checker which excuse
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 import struct
@@ -107,6 +108,7 @@ class Execution:
         forward = _largest(node.data for node in nodes)
         return forward, max(forward, _largest(node.grad for node in nodes), _largest(self.outcome.gradients))
 
+    @functools.cached_property
     def movement(self) -> Outcome:
         """How far values and gradients go when every number of the graph is rounded a little differently."""
         nodes = topological_order(self.total, constants=False)
@@ -180,7 +182,7 @@ def compare(eager: Execution, found: Outcome, count: Count | None = None) -> Non
     wrong_values = misses(expected.values, found.values, forward)
     wrong_gradients = misses(expected.gradients, found.gradients, both)
     if wrong_values or wrong_gradients:
-        outcomes = (expected, found, eager.movement())
+        outcomes = (expected, found, eager.movement)
         wrong = [_sentence("result", i, outcomes, forward) for i in wrong_values]
         wrong += [_sentence("gradient", i, outcomes, both) for i in wrong_gradients]
         if any(wrong):

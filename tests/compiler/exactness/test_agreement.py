@@ -114,7 +114,7 @@ def test_not_even_an_ill_conditioned_draw_excuses_everything() -> None:
         p = [Value(0.7), Value(1.0)]
         return Draw(lambda: cancelling(p, 1e9, noise), (), p)
 
-    moved = Execution(of(0.0)).movement()
+    moved = Execution(of(0.0)).movement
     for noise in (1e3 * moved.values[0], 1e10):  # the second is a gradient that does not move
         mine = of(noise)
         with pytest.raises(DisagreementError):
@@ -143,7 +143,7 @@ def test_bits_are_compared_to_the_last(one: float, other: float) -> None:
             check_bits(Outcome(values, gradients), found)
 
 
-QUICK = settings(max_examples=150, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=100, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 
 
 @QUICK
@@ -155,10 +155,6 @@ def test_random_programs_are_fit_for_comparison(program: RandomProgram) -> None:
     assert all(map(math.isfinite, [*eager.outcome.values, *eager.outcome.gradients]))
     largest = eager.largest()[1]
     assert largest < 1e6
-    moved = eager.movement()
-    for place in range(len(eager.outcome.gradients)):
-        off = list(eager.outcome.gradients)
-        off[place] += 1e-9 * max(1.0, largest)
-        if moved.gradients[place] < 1e-12:
-            with pytest.raises(DisagreementError):
-                compare(eager, Outcome(eager.outcome.values, off, eager.outcome.shape))
+    off = [x + 1e-9 * max(1.0, largest) for x in eager.outcome.gradients]
+    with pytest.raises(DisagreementError):
+        compare(eager, Outcome(eager.outcome.values, off, eager.outcome.shape))

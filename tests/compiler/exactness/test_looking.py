@@ -220,6 +220,23 @@ def test_other_numbers_give_what_eager_gives(look: Callable[[float], Any], optio
         agree(compiled, look, (x,), p)
 
 
+def outcome(function: Callable[[float], Any], x: float) -> object:
+    """The result's number, or the class of the error."""
+    try:
+        return float(function(x).data)
+    except Exception as error:  # noqa: BLE001 - compared
+        return type(error)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.filterwarnings("ignore::chainrule.CompileWarning")
+def test_nan_and_infinities_among_other_numbers(look: Callable[[float], Any]) -> None:
+    compiled = cr.compile(look, strict=True)
+    for x in (1.5, math.nan, math.inf, 2.0, -math.inf, 1.5, math.nan, 5e-324, 2.0):
+        expected, found = outcome(look, x), outcome(compiled, x)
+        assert repr(found) == repr(expected), x
+
+
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.filterwarnings("ignore::chainrule.CompileWarning")
 def test_other_parameters_give_what_eager_gives(look: Callable[[float], Any]) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
+import random
+import sys
 import threading
 import warnings
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -45,6 +48,33 @@ def gradients(w: list[Value]) -> list[float]:
     for each in w:
         each.grad = 0
     return found
+
+
+def in_threads(work: Callable[[int], object]) -> None:
+    """Run work(0), work(1) … at the same time, switching as often as Python can; raise what one of them raised."""
+    start = threading.Barrier(THREADS)
+    errors: list[BaseException] = []
+
+    def run(k: int) -> None:
+        try:
+            start.wait(10)
+            work(k)
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            errors.append(error)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        threads = [threading.Thread(target=run, args=(k,)) for k in range(THREADS)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join(60)
+    finally:
+        sys.setswitchinterval(before)
+    assert not any(each.is_alive() for each in threads)
+    if errors:
+        raise errors[0]
 
 
 def test_each_result_differentiates_what_it_was_made_from(w: list[Value], executor: str) -> None:
@@ -274,28 +304,44 @@ def test_threads_call_and_differentiate_at_the_same_time(w: list[Value], executo
             f(x)["loss"].backward()
     total = gradients(w)
     found: list[list[float]] = [[] for _ in inputs]
-    start = threading.Barrier(THREADS)
-    errors: list[BaseException] = []
 
     def work(k: int) -> None:
-        try:
-            start.wait(10)
-            for x in inputs[k]:
-                loss = compiled(x)["loss"]
-                found[k].append(loss.data)
-                loss.backward()
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            errors.append(error)
+        for x in inputs[k]:
+            loss = compiled(x)["loss"]
+            found[k].append(loss.data)
+            loss.backward()
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(THREADS)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join(60)
-    assert not errors, errors[0]
+    in_threads(work)
     for got, wanted in zip(found, expected, strict=True):
         assert got == pytest.approx(wanted, rel=1e-12)
     assert gradients(w) == pytest.approx(total, rel=1e-11)
+
+
+def test_threads_of_other_structures_and_without_a_graph(executor: str) -> None:
+    """Traces and retraces in one thread while others call; no_grad holds for its own thread alone."""
+    w = [Value(0.5), Value(-1.25), Value(2.0)]
+
+    def f(xs: Any) -> Any:
+        total = cr.sum([cr.tanh(w[0] * x + w[1]) * w[2] for x in xs])
+        return total * 2.0 if total > 0.5 else total
+
+    compiled = cr.compile(f, executor=executor)
+
+    def work(k: int) -> None:
+        chance = random.Random(k)
+        for _ in range(40):
+            xs = [chance.uniform(-2.0, 2.0) for _ in range(chance.randint(1, 4))]
+            if chance.random() < 0.3:
+                with cr.no_grad():
+                    found = compiled(xs)
+                assert found._prev == ()
+            else:
+                found = compiled(xs)
+                found.backward()
+                assert found._prev != ()
+            assert found.data == pytest.approx(f(xs).data, rel=1e-12)
+
+    in_threads(work)
 
 
 def test_results_of_every_shape(w: list[Value], executor: str) -> None:
