@@ -34,8 +34,9 @@ class NestCode:
         self.dims_of: dict[int, tuple[int, ...]] = {}
         self.early: dict[int, bool] = {}
         self.uses = _uses([node for _, node in lowered.stores])
-        self.reductions = list(_reductions([node for _, node in lowered.stores]))
-        self.ranks = _ranks(self.reductions)
+        values = [node for _, node in lowered.stores]
+        self.reductions = [node for node in _in_order(values) if node.op == "reduce"]
+        self.ranks = _ranks(values)
 
     def write(self) -> None:
         """Write the nest."""
@@ -289,8 +290,8 @@ def _uses(nodes: list[Node]) -> Counter[int]:
     return uses
 
 
-def _reductions(nodes: list[Node]) -> Iterator[Node]:
-    """Yield all reductions, operands before users."""
+def _in_order(nodes: list[Node]) -> Iterator[Node]:
+    """Yield all nodes once, operands before users."""
     seen: set[int] = set()
     stack = [(node, False) for node in reversed(nodes)]
     while stack:
@@ -299,16 +300,13 @@ def _reductions(nodes: list[Node]) -> Iterator[Node]:
             yield node
         elif node.number not in seen:
             seen.add(node.number)
-            if node.op == "reduce":
-                stack.append((node, True))
+            stack.append((node, True))
             stack.extend((each, False) for each in node.operands)
 
 
-def _ranks(reductions: list[Node]) -> dict[int, int]:
-    """Return, by node, how many reductions lie on the longest way into it: those of one rank do not need each other."""
+def _ranks(nodes: list[Node]) -> dict[int, int]:
+    """Return, by node, how many reductions lie on the longest way to it: those of one rank do not need each other."""
     ranks: dict[int, int] = {}
-    for reduction in reductions:
-        ranks[reduction.number] = 1 + max(
-            [ranks[each.number] for each in _reductions(list(reduction.operands)) if each is not reduction], default=0
-        )
+    for node in _in_order(nodes):
+        ranks[node.number] = max([ranks[each.number] for each in node.operands], default=0) + (node.op == "reduce")
     return ranks
