@@ -164,7 +164,8 @@ def export(outputs: list) -> tuple[Any, ...]:
     count: cython.Py_ssize_t = len(traced_nodes())
     alive: cython.uchar[::1] = np.zeros(count + 1, dtype=np.uint8)
     total: cython.Py_ssize_t = _mark_alive(outputs, alive)
-    columns: Columns = Columns(2 * count + total + len(outputs), total)
+    # a node made under no_grad has a second row, of one operand
+    columns: Columns = Columns(2 * count + total + len(outputs), total + count)
     own = np.empty(len(outputs), dtype=np.int64)
     own_rows: cython.longlong[::1] = own
     i: cython.Py_ssize_t

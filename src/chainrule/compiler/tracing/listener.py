@@ -12,6 +12,8 @@ from chainrule.errors import NotTraceable
 
 # What a computed number may differ by from executor to executor, relative to its size.
 ROUNDING = 1e-12
+# What Python gets by these it mostly computes with; by all others it decides.
+SMOOTH = ("float()", "float() of a Value", ".data of a Value")
 OUTSIDE = "return it and look at it outside"
 REMEDIES = {
     "the truth of a comparison": "choose by cr.where(condition, a, b), cr.maximum or cr.minimum",
@@ -97,7 +99,7 @@ class Listener:
     def exact(self, node: Value, number: float, what: str) -> None:
         """Guard a number that Python was given."""
         leaf = not node._prev
-        exactly = leaf or what in ("an index", "int()", "a hash")
+        exactly = leaf or what not in SMOOTH
         tolerance = 0.0 if exactly else ROUNDING * max(1.0, abs(number))
         self._guard(node, "exact", number, tolerance, what)
 

@@ -13,9 +13,10 @@ from chainrule.compiler.program import Leaf, Program
 from chainrule.compiler.tracing.arguments import Flattening, Pattern, same_static, with_kinds
 from chainrule.compiler.tracing.keeping import refuse_what_was_kept
 from chainrule.compiler.tracing.listener import Guard, Listener
-from chainrule.compiler.tracing.outside import Outside, Snapshot, outside_of
+from chainrule.compiler.tracing.outside import Outside, outside_of
 from chainrule.compiler.tracing.refusing import refusal
 from chainrule.compiler.tracing.results import Gathering, Template
+from chainrule.compiler.tracing.snapshot import Snapshot
 from chainrule.engine import Value, export, start_tracing, stop_tracing
 from chainrule.errors import NotTraceable
 
@@ -81,6 +82,8 @@ def _trace(
         keyword = [arguments.argument(each) for each in kwargs.values()]
         pattern = ("call", tuple([p for _, p in positional]), tuple(kwargs), tuple([p for _, p in keyword]))
         given = {name: copied for name, (copied, _) in zip(kwargs, keyword, strict=True)}
+        if outside.asks_for_types and arguments.numbers:
+            raise refusal("it asks for the type of an object by type(…)", "use isinstance(…)")
         result = trace_quietly(function, [copied for copied, _ in positional], given, listener)
         _refuse_what_changed(arguments, snapshot)
         gathering = Gathering()
