@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chainrule.compiler.classes import Kind
-from chainrule.compiler.nests.inlining import LARGEST, stored_classes
+from chainrule.compiler.nests.inlining import LARGEST, MEMBERS_OF_CONSUMER, MOST_CONSUMERS, stored_classes
 from tests.compiler.nests.handmade import Builder, mlp_layer
 
 
@@ -76,3 +76,18 @@ def test_trees_stay_small() -> None:
     gaps = np.diff(np.flatnonzero(stored))
     assert len(gaps) > 10
     assert gaps.max() <= LARGEST
+
+
+@pytest.mark.parametrize("members", [MEMBERS_OF_CONSUMER, MEMBERS_OF_CONSUMER - 1])
+def test_many_users_that_use_much_compute_it_themselves(members: int) -> None:
+    """What each time step takes its own part of."""
+    steps = MOST_CONSUMERS + 1
+    build = Builder()
+    x, w = build.value(range(members * steps)), build.input(range(members * steps))
+    mapped = build.map("multiply", (x, None), (w, None))
+    outputs = []
+    for step in range(steps):
+        total = build.sum((mapped, [list(range(members * step, members * (step + 1)))]))
+        outputs.append((build.map("sin", (total, None)), 0))
+        outputs.append((build.map("cos", (total, None)), 0))
+    assert stored_classes(build.program(outputs))[mapped] is (members < MEMBERS_OF_CONSUMER)

@@ -14,7 +14,7 @@ import chainrule as cr
 from chainrule import Value
 from chainrule.compiler.classes import ClassProgram, Kind
 from chainrule.compiler.raising import Irregular, differentiate, raise_program
-from chainrule.compiler.raising.signatures import MOST, groups_of
+from chainrule.compiler.raising.signatures import MOST, SMALL, groups_of
 from chainrule.compiler.raising.slopes import Symbol, is_short, operands_used, slope_of
 from chainrule.engine import apply
 from chainrule.ops import TABLE, Op, op, rows
@@ -223,6 +223,12 @@ def test_the_number_of_groups_is_bounded() -> None:
     for members, given in groups:
         for k, each in enumerate(targets):
             assert k in given or not np.isin(members, each).any()
+
+
+@pytest.mark.parametrize(("members", "groups"), [(SMALL, 40), (SMALL - 1, MOST)])
+def test_layers_and_time_steps_stay_apart(members: int, groups: int) -> None:
+    targets = [np.repeat(np.arange(members) + members * k, 2) for k in range(40)]
+    assert len(groups_of(targets, 40 * members)) == groups
 
 
 def test_wiring_without_structure_is_refused_after_differentiation() -> None:

@@ -17,8 +17,10 @@ LEAVES = (Kind.CONSTANT, Kind.INPUT, Kind.VALUE, Kind.SEED)
 # Bounds of one expression tree, for the sake of registers and of code that recurses into it.
 DEEPEST = 24
 LARGEST = 64
-# A class is computed inside at most so many others, for the sake of code size.
+# A class is computed inside at most so many others, for the sake of code size, or in more if they use so many of its
+# members each: then they are layers or time steps, whose nests are alike.
 MOST_CONSUMERS = 16
+MEMBERS_OF_CONSUMER = 16
 
 # Operations that cost no more than reading their result.
 CHEAP = {multiply.code, negative.code, subtract.code}
@@ -49,7 +51,8 @@ def stored_classes(program: ClassProgram) -> list[bool]:
         among_terms = any(in_terms[user] or not one_term_each(slot) for user, slot in uses[number])
         deepest = max(depth[user] for user, _ in uses[number]) + 1
         tops = set().union(*(roots[user] for user, _ in uses[number]))
-        if deepest > DEEPEST or len(tops) > MOST_CONSUMERS or max(trees[top] for top in tops) >= LARGEST:
+        most = max(MOST_CONSUMERS, each.size // MEMBERS_OF_CONSUMER)
+        if deepest > DEEPEST or len(tops) > most or max(trees[top] for top in tops) >= LARGEST:
             continue
         if _may_live_inside(program, each, [slot for _, slot in uses[number]], among_terms):
             stored[number] = False

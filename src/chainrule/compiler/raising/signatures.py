@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 SHARE = 0.5  # a set joins a larger one if it has at most this share of its members
 BITS = 60  # of the classes looked at together
-MOST = 16  # groups of one class; what is beyond goes into one group with empty slots
+MOST = 16  # groups of one class; the small ones beyond go into one group with empty slots
+SMALL = 8  # members; groups that are larger, as those of layers and time steps, give nests that can be shared
 
 
 def groups_of(
@@ -84,6 +85,7 @@ def _merged(counts: list[int], sets: list[frozenset[int]], single: frozenset[int
         while into[into[i]] != into[i]:
             into[i] = into[into[i]]
     staying = [i for i in by_count if into[i] == i]
-    for i in staying[1 : max(0, len(staying) - MOST) + 1] if len(staying) > MOST else ():
-        into = [staying[0] if each == i else each for each in into]
+    small = [i for i in staying if counts[i] < SMALL]
+    for i in small[1 : max(0, len(staying) - MOST) + 1] if len(staying) > MOST else ():
+        into = [small[0] if each == i else each for each in into]
     return into
