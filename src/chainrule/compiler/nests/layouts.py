@@ -24,7 +24,7 @@ SWEEPS = 3
 # A change must be worth this much.
 BETTER = 0.998
 # Cycles of a copy into another order: of each number, and of the nest itself.
-COPY_NUMBER, COPY_NEST = 0.8, 30.0
+COPY_NUMBER, COPY_NEST = 0.6, 30.0
 
 Order = tuple[int, ...]
 
@@ -153,7 +153,7 @@ def strides_of(block: Block, order: Order) -> list[int]:
     for digit in reversed(order):
         strides[digit] = step
         step *= extents[digit]
-        if not block.fixed and step >= LANES and digit == order[-1] and len(order) > 1:
+        if not block.fixed and step > LANES // 2 and digit == order[-1] and len(order) > 1:
             step = -(-step // LANES) * LANES
     return strides
 
