@@ -266,14 +266,11 @@ class Scanner(Scalars):
 
     @cython.cfunc
     def _detach(self, row: cython.Py_ssize_t) -> None:
+        # a detached scalar is the largest of one: so the shift of a softmax of one term is of the class of the others
         operand: cython.Py_ssize_t = self._operands.numbers[self._first.numbers[row]]
-        scalar: cython.int
-        if self._joined(operand) and self._codes.numbers[operand] == Code.MAXIMUM:
-            self._terms.clear()
-            self._flatten(operand)
-            scalar = self._reduce(MAXIMA)
-        else:
-            scalar = self._scalar(operand)
-            if self._depends.numbers[self.classes.numbers[scalar]]:
-                scalar = self._unary(Code.DETACHED, scalar)
-        self._lowered.numbers[row] = 1 + scalar
+        if not self._joined(operand) and not self._depends.numbers[self.classes.numbers[self._scalar(operand)]]:
+            self._lowered.numbers[row] = 1 + self._scalar(operand)
+            return
+        self._terms.clear()
+        self._flatten(operand)
+        self._lowered.numbers[row] = 1 + self._reduce(MAXIMA)

@@ -206,14 +206,18 @@ class Builder:
     # Sums and maxima
 
     def reduce(self, kind: Kind, slots: Sequence[Terms]) -> Column:
-        """Return the sum (the largest) of the terms of each row; a sum of single terms is these themselves."""
+        """Return the sum (the largest) of the terms of each row; a sum of single terms is these themselves.
+
+        The largest of single terms stays until gradients are made, which it stops.
+        """
         merged = one_slot_a_source(slots)
         if kind is Kind.SUM:
             merged = self._constants_added(merged)
         size = len(slots[0].offsets) - 1
         if not merged:
             return self.uniform(0.0, size)
-        if len(merged) == 1 and bool((np.diff(merged[0].offsets) == 1).all()):
+        stops = kind is Kind.MAX and any(self._depends[slot.source] for slot in merged)
+        if len(merged) == 1 and not stops and bool((np.diff(merged[0].offsets) == 1).all()):
             return Column(merged[0].source, merged[0].members)
         equals = first_of_equals(term_keys(merged))
         number = np.arange(size)

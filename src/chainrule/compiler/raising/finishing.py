@@ -9,22 +9,20 @@ import numpy as np
 
 from chainrule.compiler.classes import Class, ClassProgram, Kind, Members, Slot
 from chainrule.compiler.raising.columns import Column, one_slot_a_source, take_rows, terms_of
-from chainrule.ops.row import TABLE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 def without_aliases(program: ClassProgram) -> ClassProgram:
-    """Let the users of `detached` members use their operands: what it was for, to stop gradients, is done."""
-    detached = TABLE["detached"].code
+    """Let the users of largest ones of one term, what `detached` becomes, use that term: its gradient is stopped."""
     columns: list[Column] = []
     classes = []
     for number, this in enumerate(program.classes):
         slots = tuple(_through(slot, columns) for slot in this.slots)
         if this.kind in (Kind.SUM, Kind.MAX):
             slots = tuple(Slot(*each) for each in one_slot_a_source([terms_of(slot) for slot in slots]))
-        if this.rule is not None and this.rule.code == detached and this.rule.slope is None:
+        if this.kind is Kind.MAX and len(slots) == 1 and len(slots[0].members) == this.size:
             columns.append(Column(slots[0].source, slots[0].members))
         else:
             columns.append(Column(number, np.arange(this.size)))
