@@ -130,8 +130,24 @@ class Optimizer:
 
     def __init__(self, parameters: Iterable[Value]) -> None:
         self.parameters = checked_parameters(type(self).__name__, parameters)
-        self.state: dict[str, NDArray[np.float64]] = {}
+        self._state: dict[str, NDArray[np.float64]] = {}
+        self._bring: Callable[[], None] | None = None
         self.steps = 0
+
+    @property
+    def state(self) -> dict[str, NDArray[np.float64]]:
+        """The rule's state; a compiled step keeps it in an order of its own and brings it when somebody looks."""
+        if self._bring is not None:
+            self._bring()
+        return self._state
+
+    @state.setter
+    def state(self, state: dict[str, NDArray[np.float64]]) -> None:
+        self.lend_state(state, None)
+
+    def lend_state(self, state: dict[str, NDArray[np.float64]], bring: Callable[[], None] | None) -> None:
+        """Have a state in these arrays that `bring` fills when somebody looks."""
+        self._state, self._bring = state, bring
 
     def update(self) -> Update:
         """Return what the next step does."""
@@ -143,7 +159,8 @@ class Optimizer:
 
         rule, names, operands = self.update()
         p, g = read_data(self.parameters), read_grad(self.parameters)
-        state = [self.state[name] if name in self.state else np.zeros_like(p) for name in names]
+        known = self.state
+        state = [known[name] if name in known else np.zeros_like(p) for name in names]
         with np.errstate(all="ignore"):  # IEEE numbers without warnings, as everywhere
             p, *state = rule(p, g, *state, **operands)
         write_data(self.parameters, p)
@@ -183,7 +200,7 @@ class Optimizer:
                 f"({type(error).__name__}: {error}): "
                 f"give what state_dict() of the same optimizer and model returned"
             ) from error
-        vars(self).update(vars(fresh))
+        vars(self).update(vars(fresh))  # `_bring` is None then: what a compiled step still keeps is of no use
 
     def _twin(self, state: Mapping[str, Any]) -> Optimizer:
         """Return a new optimizer of the same parameters in a saved state; any error means that it is damaged."""

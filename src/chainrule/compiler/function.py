@@ -11,6 +11,7 @@ A call goes down these steps, the first two of them in C (`chainrule.core.callin
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 import time
 import types
@@ -113,6 +114,10 @@ class CompiledFunction(Entries):
         self.lock = threading.RLock()
         # Comparing every n calls means counting them, which is done in `missed`.
         self.active = options.check_every is None
+
+    def __reduce__(self) -> Any:
+        """Copy and pickle the function without its traces; a name of its module is enough, as for any function."""
+        return named_self(self) or (type(self), (self.fn, self.options))
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         """Bind like the function that it stands for, so that methods can be compiled."""
@@ -314,6 +319,15 @@ class CompiledFunction(Entries):
         if sentence not in self.notes:
             self.notes.append(sentence)
             self.options.say(sentence)
+
+
+def named_self(thing: Any) -> str | None:
+    """Return the name by which a decorated function is found in its module, where it is."""
+    name = getattr(thing, "__qualname__", "")
+    found: Any = sys.modules.get(getattr(thing, "__module__", None) or "")
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return name if found is thing else None
 
 
 def outline(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Outline:

@@ -39,6 +39,10 @@ class CompiledStep(Steps):
         """Take a step for which what is known does not serve: hyperparameters, arguments or guards have changed."""
         return self._repeat(1, arguments, keywords or {})
 
+    def __reduce__(self) -> Any:
+        """Copy and pickle what it was made of, not its traces."""
+        return type(self), (self.function.fn, self.optimizer, self.function.options)
+
     def report(self) -> Report:
         """Return the report of the loss function: see `CompiledFunction.report`."""
         return self.function.report()
@@ -103,24 +107,39 @@ class CompiledStep(Steps):
         self, each: Specialised, fused: Fused, n: int, arguments: tuple[Any, ...], keywords: dict[str, Any]
     ) -> Any:
         """Take up to n fused steps by one trace; MISS where it does not fit."""
-        optimizer = self.optimizer
         if each.traced.template != ("output", 0):
             raise self._not_one_value(f"{each.traced.template[0]} of Values")
-        step, _ = fused.steps.get(id(each.entry), (None, None))
-        if step is None:
-            step = Step(each.entry, optimizer.parameters, fused.update, fused.state, fused.hyper, fused.counter)
-            fused.steps[id(each.entry)] = step, each.entry
+        step = self._step_of(each, fused)
         try:
             done, loss = step.run(n if fused.steady else 1, arguments, keywords)
         finally:  # Ctrl-C ends between two steps
-            optimizer.steps += step.done
-            if step.done:
-                optimizer.state = dict(zip(fused.names, fused.state, strict=True))
+            self._take_note(fused, step.done)
+        if step.by_hand:  # what it reads is computed from the parameters, and follows them only in Python
+            value = each.entry.call(arguments, keywords)
+            return value if value is MISS else (1, self._by_hand(value))
         if not done:
             return MISS
         if fused.steady and self.function.options.check_every is None:
-            self.step, self.expected = step, dict(vars(optimizer))
+            self.step, self.expected = step, dict(vars(self.optimizer))
         return done, loss
+
+    def _step_of(self, each: Specialised, fused: Fused) -> Any:
+        """Return the step that runs a trace; the optimizer's state is that of the last step, whichever ran it."""
+        step, _ = fused.steps.get(id(each.entry), (None, None))
+        if step is None:
+            given = self.optimizer.parameters, fused.update, [*fused.states.values()], fused.hyper, fused.counter
+            step = Step(each.entry, *given)
+            fused.steps[id(each.entry)] = step, each.entry
+        if fused.serving is not step:
+            fused.bring_state()
+            fused.serving = step
+        return step
+
+    def _take_note(self, fused: Fused, done: int) -> None:
+        """Tell the optimizer of steps that were taken."""
+        if done:
+            self.optimizer.steps += done
+            self.optimizer.lend_state(fused.states, fused.bring_state)
 
     def _fused(self) -> Fused | None:
         """Return the optimizer's rule with its present numbers; None where only its own `step` knows what it does."""
@@ -133,10 +152,8 @@ class CompiledStep(Steps):
             self.rules[key] = fuse(optimizer, self.function.options.executor == "tape")
         fused = self.rules[key]
         fused.hyper[:] = list(operands.values())
-        for name, array in zip(names, fused.state, strict=True):
-            given = optimizer.state.get(name)
-            if given is not array:
-                array[:] = 0.0 if given is None else given
+        if vars(optimizer)["_state"] is not fused.states:
+            fused.take_state(optimizer.state)
         return fused
 
     def _not_one_value(self, returned: str) -> ArgumentError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,24 +18,35 @@ class Fused:
     """An update rule with the numbers that it works on.
 
     Attributes:
-        names: of the rule's states.
         update: the address of machine code, or a Python function of float64 arrays.
-        state: one array for each of the rule's states, in the order of the parameters; the optimizer has the same.
+        states: an array for each of the rule's states, in the order of the parameters; the optimizer has the same.
         hyper: the numbers that the rule takes by name.
         counter: which of them counts the steps; -1 where none does.
         steady: whether the others stay the same from step to step, so that many can be taken in a row.
         code: keeps the machine code alive.
         steps: the steps that were made of it, by the trace that they run; each with what keeps the trace alive.
+        serving: the one that ran last, which may keep the state in an order of its own.
     """
 
-    names: tuple[str, ...]
     update: Any
-    state: list[NDArray[np.float64]]
+    states: dict[str, NDArray[np.float64]]
     hyper: NDArray[np.float64]
     counter: int
     steady: bool
     code: object = None
     steps: dict[int, tuple[Any, object]] = field(default_factory=dict)
+    serving: Any = None
+
+    def bring_state(self) -> None:
+        """Have the state in `states`, whatever order the step that serves keeps it in."""
+        if self.serving is not None and hasattr(self.serving, "export_state"):
+            self.serving.export_state()
+
+    def take_state(self, given: Mapping[str, NDArray[np.float64]]) -> None:
+        """Go on from the optimizer's state where somebody else has written it, from 0 where there is none."""
+        self.bring_state()  # and so the step will read what is written below
+        for name, array in self.states.items():
+            array[:] = given.get(name, 0.0)
 
 
 def fuse(optimizer: Any, exact: bool) -> Fused:
@@ -49,9 +60,8 @@ def fuse(optimizer: Any, exact: bool) -> Fused:
     if not exact:
         update, code = _native(rule, names, order) or (update, None)
     return Fused(
-        names=names,
         update=update,
-        state=[np.zeros(len(optimizer.parameters)) for _ in names],
+        states={name: np.zeros(len(optimizer.parameters)) for name in names},
         hyper=np.zeros(len(order)),
         counter=counter,
         steady=steady,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import random
 import threading
 import warnings
@@ -311,6 +313,49 @@ def test_bad_arguments(given: Any, options: dict[str, Any], message: str) -> Non
 def test_compiled_twice_is_a_mistake() -> None:
     with pytest.raises(ArgumentError, match="compiled already"):
         cr.compile(cr.compile(abs))
+
+
+@cr.compile
+def decorated(x: Any) -> Any:
+    return x * x
+
+
+class Holder(cr.nn.Module):
+    """A model that holds its own compiled loss."""
+
+    def __init__(self) -> None:
+        self.inner = mlp()
+        self.loss = cr.compile(self.eager)
+
+    def eager(self, X: Any, y: Any) -> Value:
+        return cr.losses.mse([self.inner(row) for row in X], y)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))])
+def test_copies_are_made_of_the_function_and_not_of_its_traces(copied: Callable[[Any], Any]) -> None:
+    decorated(Value(1.0))
+    assert copied(decorated) is decorated
+    f = cr.compile(plain, max_traces=3)
+    f(Value(2.0))
+    g = copied(f)
+    assert (g(Value(3.0)).data, g.report().traces, g.options) == (9.0, 1, f.options)
+
+
+def plain(x: Any) -> Any:
+    return x * x
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))])
+def test_a_copied_model_has_a_compiled_loss_of_its_own(copied: Callable[[Any], Any]) -> None:
+    model = Holder()
+    model.loss(ROWS, TARGETS)
+    twin = copied(model)
+    for p in model.parameters():
+        p.data = 0.0
+    close(twin.loss(ROWS, TARGETS).data, twin.eager(ROWS, TARGETS).data)
+    twin.loss(ROWS, TARGETS).backward()
+    assert any(p.grad for p in twin.parameters())
+    assert not any(p.grad for p in model.parameters())
 
 
 def test_repr_names_the_function() -> None:

@@ -220,6 +220,46 @@ def test_a_loss_that_cannot_be_traced_trains_eagerly() -> None:
     assert step.report().eager_calls == 3
 
 
+def test_a_value_that_was_computed_before_passes_its_gradient_on(executor: str) -> None:
+    def training() -> tuple[Value, Any, optim.Optimizer]:
+        w = Value(2.0)
+        doubled = w * 2.0
+        return w, lambda: doubled * w, optim.SGD([w], lr=0.1)
+
+    (ours, loss, optimizer), (theirs, other, by_hand) = training(), training()
+    step = cr.compile(loss, optimizer=optimizer, executor=executor)
+    losses = [step(), step.run(2)]
+    seen = []
+    for _ in range(3):
+        by_hand.zero_grad()
+        value = other()
+        value.backward()
+        by_hand.step()
+        seen.append(value.data)
+    assert losses == pytest.approx([seen[0], seen[2]])
+    assert (ours.data, ours.grad) == pytest.approx((theirs.data, theirs.grad))
+    assert step.report().traces == 1
+
+
+def test_the_state_that_somebody_looks_at_and_changes_counts(executor: str) -> None:
+    ours, theirs = Training("momentum"), Training("momentum")
+    step = cr.compile(ours.loss, optimizer=ours.optimizer, executor=executor)
+    for _ in range(2):
+        step.run(2, ROWS, TARGETS)
+        step(ROWS[:2], TARGETS[:2])
+        for _ in range(2):
+            theirs.step()
+        theirs.step(ROWS[:2], TARGETS[:2])
+        same(ours, theirs)
+        for each in (ours, theirs):
+            each.optimizer.state["velocity"][:] *= 0.5
+    ours.optimizer.state = {}
+    theirs.optimizer.state = {}
+    step(ROWS, TARGETS)
+    theirs.step()
+    same(ours, theirs)
+
+
 @pytest.mark.parametrize("returned", [lambda x: [x], lambda x: (x, x)])
 def test_a_loss_is_one_value(returned: Any) -> None:
     p = Value(1.0)
