@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chainrule.compiler.function import CompiledFunction, Options
 from chainrule.errors import ArgumentError, MissingLibraryError
 
 EXECUTORS = ("auto", "native", "tape")
@@ -43,6 +42,8 @@ def compile(  # noqa: A001 - people call it cr.compile
         ArgumentError: `fn` cannot be called, or one of the others is not of the kind described.
         MissingLibraryError: executor='native' where no machine code can be made.
     """
+    from chainrule.compiler.function import CompiledFunction, Options  # here, since most programs compile nothing
+
     if fn is None:
         return lambda given: compile(
             given,
