@@ -9,9 +9,12 @@ import pytest
 
 from chainrule.compiler.nests.blocks import Block
 from chainrule.compiler.nests.building import build
+from chainrule.compiler.nests.costs import DraftCost
 from chainrule.compiler.nests.describing import describe, loads
+from chainrule.compiler.nests.drafting import Drafting
 from chainrule.compiler.nests.fitting import Loops
 from chainrule.compiler.nests.layouts import strides_of
+from chainrule.compiler.nests.looping import Looping
 from chainrule.compiler.nests.nest import NestProgram, Region
 from tests.compiler.nests.drawing import drawn_program
 from tests.compiler.nests.handmade import mlp_layer
@@ -62,3 +65,27 @@ def test_blocks_do_not_overlap_and_every_value_has_a_place(seed: int) -> None:
 
 def test_the_same_program_gets_the_same_nests() -> None:
     assert describe(build(mlp_layer())) == describe(build(mlp_layer()))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_change_of_one_block_costs_what_the_whole_then_costs(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    drafting = Drafting(drawn_program(rng))
+    drafts = [each for number in np.flatnonzero(drafting.stored) for each in drafting.drafts_of(int(number))]
+    looping = Looping(drafting.blocks)
+    for draft in drafts:
+        looping(draft)
+    for block in drafting.blocks:
+        block.strides = strides_of(block, tuple(range(len(block.loops.extents))))
+    for draft in drafts:
+        cost = DraftCost(draft, drafting.blocks)
+        before = cost()
+        for number in cost.numbers:
+            block = drafting.blocks[number]
+            kept, turned = block.strides, strides_of(block, tuple(reversed(range(len(block.loops.extents)))))
+            tried = cost.cost_with(number, turned)
+            assert cost.cost_with(number, kept) == before
+            block.strides = turned
+            cost.settle(number)
+            assert cost.cost_with(number, turned) == tried == DraftCost(draft, drafting.blocks)()
+            before = tried

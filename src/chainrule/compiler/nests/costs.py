@@ -183,22 +183,45 @@ class DraftCost:
         self.views: dict[int, list[int]] = {}
         self.extents = draft.loops.extents
         self.parts = _parts_of(draft)
+        self._profiles: list[Profile] = []
         self.stored = {target.block for target in draft.targets() if target.block is not None}
         self.numbers = sorted({number for part in self.parts for number in part.blocks})
 
     def __call__(self) -> float:
-        """Return the cycles in the present layout."""
-        profiles = [part.profile(self._view) for part in self.parts]
+        """Return the cycles in the present layout, from which `cost_with` then starts."""
+        self._profiles = [part.profile(self._view) for part in self.parts]
+        return self._cost(self._profiles)
+
+    def cost_with(self, number: int, strides: list[int]) -> float:
+        """Return the cycles if a block lay otherwise."""
+        kept = self.views.get(number)
+        self.views[number] = strides
+        profiles = self._profiles_after(number)
+        if kept is None:
+            del self.views[number]
+        else:
+            self.views[number] = kept
+        return self._cost(profiles)
+
+    def settle(self, number: int) -> None:
+        """Take note that a block lies otherwise, or a copy of it is read."""
+        self._profiles = self._profiles_after(number)
+
+    def _profiles_after(self, number: int) -> list[Profile]:
+        """Return the profiles of the parts after a change of one block, on which most parts do not depend."""
+        return [
+            part.profile(self._view) if number in part.blocks else profile
+            for part, profile in zip(self.parts, self._profiles, strict=True)
+        ]
+
+    def _cost(self, profiles: list[Profile]) -> float:
         steps = prod(self.extents)
-        best = steps * min(
-            sum(profile.scalar for profile in profiles),
-            sum(profile.dots for profile in profiles),
-        )
+        best = steps * min(sum([each.scalar for each in profiles]), sum([each.dots for each in profiles]))
         goes_on = frozenset.intersection(*[profile.goes_on for profile in profiles])
         for axis, extent in enumerate(self.extents):
             length = extent * next((self.extents[b] for a, b in sorted(goes_on) if a == axis), 1)
             vectors = steps / length * -(-length // LANES)
-            best = min(best, vectors * sum(profile.along[axis] for profile in profiles))
+            best = min(best, vectors * sum([profile.along[axis] for profile in profiles]))
         return best
 
     def _view(self, number: int) -> list[int]:

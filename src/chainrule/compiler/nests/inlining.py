@@ -91,7 +91,8 @@ def uses_by_consumer(program: ClassProgram) -> list[list[tuple[int, Slot]]]:
     for number, each in enumerate(program.classes):
         for slot in each.slots:
             known = uses[slot.source]
-            if not any(user == number and equal_slots(other, slot) for user, other in known):
+            last = known[-len(each.slots) :]
+            if not any(user == number and equal_slots(other, slot) for user, other in last):
                 known.append((number, slot))
     return uses
 

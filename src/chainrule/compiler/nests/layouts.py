@@ -90,7 +90,7 @@ def _improve(
         strides = strides_of(block, order)
         if strides not in options:
             options.append(strides)
-    table = [[_cost_with(user, number, strides) for strides in options] for user in users]
+    table = [[user.cost_with(number, strides) for strides in options] for user in users]
     bound = [number in user.stored for user in users]
     best, main, other = min(_combinations(block, options, table, bound))
     if best >= BETTER * before:
@@ -104,18 +104,8 @@ def _improve(
         if reads_copy:
             user.views[number] = options[other]
             copies.setdefault(number, (options[other], []))[1].append(user)
+        user.settle(number)
     return True
-
-
-def _cost_with(user: DraftCost, number: int, strides: list[int]) -> float:
-    """Return what a user costs if a block lies otherwise."""
-    kept = user.views.pop(number, None)
-    user.views[number] = strides
-    cost = user()
-    user.views.pop(number)
-    if kept is not None:
-        user.views[number] = kept
-    return cost
 
 
 def _combinations(

@@ -23,8 +23,14 @@ def verify(program: NestProgram) -> NestProgram:
     Raises:
         GraphError: one does; the message names the nest, its classes and the address.
     """
+    sizes = {Region.ARENA: program.arena, Region.VALUES: program.values, Region.GRADIENTS: program.values}
+    wrong = {
+        number
+        for number, buffer in enumerate(program.buffers)
+        if buffer.offset + buffer.size > sizes.get(buffer.region, buffer.offset + buffer.size)
+    }
     for number, nest in enumerate(program.nests):
-        problem = _problem(program, nest)
+        problem = _problem(program, nest, wrong)
         if problem:
             raise GraphError(
                 f"the compiler made a wrong program in 'nests': nest {number} (classes {nest.classes}) {problem}; "
@@ -36,12 +42,12 @@ def verify(program: NestProgram) -> NestProgram:
     return program
 
 
-def _problem(program: NestProgram, nest: Nest) -> str:
+def _problem(program: NestProgram, nest: Nest, wrong: set[int]) -> str:
+    """Return what is wrong with a nest; `wrong` are the buffers that do not lie in their region."""
     loops = _Loops(program, nest)
-    for buffer in program.buffers:
-        sizes = {Region.ARENA: program.arena, Region.VALUES: program.values, Region.GRADIENTS: program.values}
-        if buffer.offset + buffer.size > sizes.get(buffer.region, buffer.offset + buffer.size):
-            return f"uses {buffer}, which its region does not hold"
+    for address in [*(address for address, _ in loops.loads), *(store.address for store in nest.stores)]:
+        if address.buffer in wrong:
+            return f"uses {program.buffers[address.buffer]}, which its region does not hold"
     for address, terms in loops.loads:
         if not _inside(program, address, loops.places(address, terms)):
             return f"reads outside of its buffer: {address}"
