@@ -34,6 +34,7 @@ class Built:
         name: 'native' or 'tape'.
         note: why it is no machine code, although that was wanted; or where the code came from.
         hint: whether the note is about this computer, and not about the program.
+        failure: what went wrong in the compiler itself; the tape serves then.
         source: its code where it has one.
         sizes: what the passes found, see `Specialisation`.
         passes: how long each took.
@@ -43,6 +44,7 @@ class Built:
     name: str = "tape"
     note: str = ""
     hint: bool = False
+    failure: str = ""
     source: str = ""
     sizes: dict[str, int] = field(default_factory=dict)
     passes: list[Pass] = field(default_factory=list)
@@ -72,6 +74,10 @@ def build(program: Program, wanted: str, expected_calls: float | None = None) ->
         _native(program, built)
     except _NoCodeError as reason:
         built.note = str(reason)
+    except Exception as error:  # noqa: BLE001 - nobody's training ends because of a mistake in the compiler
+        built.failure = f"{type(error).__name__}: {error}"
+        built.note = f"runs on the tape interpreter, since the compiler failed ({built.failure:.200})"
+    if built.executor is None:
         built.executor = built.timed("tape", lambda: Tape(program))
     return built
 
@@ -104,9 +110,7 @@ def _native(program: Program, built: Built) -> None:
         code = built.timed("machine code", lambda: compile_nests(nests))
     except ChainruleError as reason:  # too large, or a row that only Python knows
         raise _NoCodeError(f"stays on the tape interpreter: {Exception.__str__(reason)}") from reason
-    built.name, built.source = "native", code.source
-    built.note = "the machine code was found on the disk" if code.cached else ""
-    built.executor = Native(
+    executor = Native(
         code.forward,
         code.gradient,
         arena=nests.arena,
@@ -117,3 +121,5 @@ def _native(program: Program, built: Built) -> None:
         tables=nests.tables,
         keep=code,
     )
+    built.executor, built.name, built.source = executor, "native", code.source
+    built.note = "the machine code was found on the disk" if code.cached else ""

@@ -23,7 +23,15 @@ from chainrule.compiler.building import Built, build
 from chainrule.compiler.comparing import difference
 from chainrule.compiler.describing import argument_names, describe_call, describe_guard
 from chainrule.compiler.report import Pass, Report, Specialisation
-from chainrule.compiler.sentences import hint, not_traced, place_of, too_many_traces, warn
+from chainrule.compiler.sentences import (
+    compiler_failed,
+    hint,
+    not_traced,
+    place_of,
+    too_many_traces,
+    trace_failed,
+    warn,
+)
 from chainrule.compiler.tracing import trace
 from chainrule.engine import MISS, Entries, Entry, tracing
 from chainrule.errors import ArgumentError, NotTraceable, StaleTraceError
@@ -252,13 +260,20 @@ class CompiledFunction(Entries):
         """
         self.traces += 1
         started = time.perf_counter()
-        traced = trace(self.fn, arguments, keywords)
+        try:
+            traced = trace(self.fn, arguments, keywords)
+        except NotTraceable:
+            raise
+        except Exception as error:
+            raise NotTraceable(trace_failed(error)) from error
         seconds = time.perf_counter() - started
         built = build(traced.program, self.options.executor, self.options.expected_calls)
         built.passes.insert(0, Pass("trace", seconds))
         self.notes += traced.notes
         if built.hint and self.options.say is warn:
             hint(built.note)
+        if built.failure:
+            self._say(compiler_failed(self.fn, built.failure))
         return Specialised(Entry(built.executor, traced), traced, built)
 
     def _keep(self, structure: Structure, made: Specialised) -> None:

@@ -55,3 +55,18 @@ def not_traced(fn: Callable[..., Any], refusal: ChainruleError) -> str:
 def too_many_traces(fn: Callable[..., Any], times: int, why: str) -> str:
     """Return the sentence about a structure whose guards never hold for long."""
     return f"{place_of(fn)} runs eagerly for arguments like these, after {times} traces none of which fits: {why}"
+
+
+def compiler_failed(fn: Callable[..., Any], failure: str) -> str:
+    """Return the sentence about a program of which no machine code could be made, by a mistake of ours."""
+    return (
+        f"{place_of(fn)} runs on the tape interpreter: the compiler failed ({failure:.200}). "
+        "This is a mistake in chainrule: please report it; executor='tape' says nothing of it"
+    )
+
+
+def trace_failed(error: Exception) -> str:
+    """Return why a function is not traceable when it is the tracer that is at fault."""
+    return (
+        f"its trace failed ({type(error).__name__}: {error!s:.200}); this is a mistake in chainrule: please report it"
+    )

@@ -362,3 +362,27 @@ def test_repr_names_the_function() -> None:
     f = cr.compile(mse_of(mlp()))
     assert repr(f).startswith("<compiled mse_of.<locals>.loss (test_function.py:")
     assert isinstance(f, CompiledFunction)
+
+
+def broken(*_: object) -> Any:
+    """A pass with a mistake in it."""
+    raise LookupError("planted")
+
+
+def test_a_mistake_in_the_compiler_leaves_the_tape_and_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("llvmlite")
+    monkeypatch.setattr("chainrule.compiler.raising.raise_program", broken)
+    f = cr.compile(lambda x: x * x)
+    with pytest.warns(CompileWarning, match=r"the compiler failed \(LookupError: planted\).*please report it") as said:
+        assert [f(Value(3.0)).data, f(Value(4.0)).data] == [9.0, 16.0]
+    assert len(said) == 1
+    assert f.report().executor == "tape"
+
+
+def test_a_mistake_in_the_tracer_leaves_eager_code_and_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(function, "trace", broken)
+    f = cr.compile(lambda x: x * x)
+    with pytest.warns(CompileWarning, match=r"its trace failed \(LookupError: planted\).*please report it") as said:
+        assert [f(Value(3.0)).data, f(Value(4.0)).data] == [9.0, 16.0]
+    assert len(said) == 1
+    assert f.report().executor == "eager"
