@@ -13,7 +13,7 @@ from chainrule.compiler.native.lowering import Lowered, lower
 from chainrule.compiler.native.machine import Machine, available, host, load, object_code
 from chainrule.compiler.native.memory import Memory
 from chainrule.compiler.native.nest_code import NestCode
-from chainrule.compiler.native.schedule import Schedule, choose
+from chainrule.compiler.native.schedule import Schedule, choose, thrift_of
 from chainrule.compiler.native.sharing import MovedMemory, alike_nests
 from chainrule.compiler.native.text import Writer
 from chainrule.compiler.nests.nest import Buffer, NestProgram, Region
@@ -160,6 +160,7 @@ class _Module:
             [program.buffers[store.address.buffer] for nest in program.nests for store in nest.stores]
         )
 
+        self.thrift = thrift_of(program)
         self.kinds, self.alike = alike_nests(program)
         self.chosen: dict[Hashable, Schedule] = {}
         self.writer: Writer | None = None
@@ -210,7 +211,7 @@ class _Module:
         nest, kind = self.program.nests[number], self.kinds[number]
         lowered = lower(nest, self.program.buffers)
         if kind not in self.chosen:
-            self.chosen[kind] = choose(lowered, self.machine.width)
+            self.chosen[kind] = choose(lowered, self.machine.width, self.thrift)
         return lowered, self.chosen[kind]
 
     def _new_name(self) -> str:
