@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 
 import pytest
 
 import chainrule as cr
+from bench.compiled import workloads
+from bench.compiled.workloads import Workload
 from tests.compiler.exactness.agreement import Count, Execution
-from tests.compiler.exactness.compiling import Calls, nothing_ran_eagerly
+from tests.compiler.exactness.compiling import Calls, agree, nothing_ran_eagerly
 from tests.compiler.exactness.wirings import PROGRAMS, known_draw
 
 # Python looks at a Value or an input, so that other arguments may need another trace.
@@ -95,3 +98,28 @@ def test_the_demos_own_loss_with_its_accuracy() -> None:
         found, share = compiled(points, y)
         assert share == pytest.approx(accuracy, rel=1e-15)
         assert found.data == pytest.approx(expected.data, rel=1e-12)
+
+
+WORKLOADS: dict[str, Callable[[], Workload]] = {
+    "the demo": workloads.demo,
+    "the tiny network": workloads.tiny,
+    "digits": lambda: workloads.digits(16),
+    "a name of two letters": lambda: workloads.gpt([26, 0, 1, 26]),
+    "a name of eight letters": lambda: workloads.gpt([26, 0, 1, 1, 2, 0, 25, 7, 8, 26]),
+}
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_the_benchmarks_functions(name: str) -> None:
+    """With lists and with arrays, at the first parameters and after a step downhill."""
+    made = WORKLOADS[name]()
+    compiled = cr.compile(made.loss, executor="native")
+    leaves = made.parameters
+    for arguments in (made.lists, made.arrays):
+        agree(compiled, made.loss, arguments, leaves)
+        compiled(*arguments).backward()
+        for p in leaves:
+            p.data -= 0.05 * p.grad
+            p.grad = 0
+        agree(compiled, made.loss, arguments, leaves)
+    nothing_ran_eagerly(compiled, native=6)
