@@ -160,8 +160,8 @@ class _Module:
             [program.buffers[store.address.buffer] for nest in program.nests for store in nest.stores]
         )
 
-        self.thrift = thrift_of(program)
         self.kinds, self.alike = alike_nests(program)
+        self.thrift = thrift_of(len(set(self.kinds)))
         self.chosen: dict[Hashable, Schedule] = {}
         self.writer: Writer | None = None
         self.memory: Memory | None = None

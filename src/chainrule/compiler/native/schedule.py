@@ -60,7 +60,7 @@ def best_schedule(nest: Nest, program: NestProgram, width: int = 8) -> Schedule:
     Raises:
         NotCompilableError: the nest uses a row that no code can be made for.
     """
-    return choose(lower(nest, program.buffers), width, thrift_of(program))
+    return choose(lower(nest, program.buffers), width, thrift_of(len(program.nests)))
 
 
 def choose(lowered: Lowered, width: int, thrift: Thrift) -> Schedule:
@@ -68,9 +68,8 @@ def choose(lowered: Lowered, width: int, thrift: Thrift) -> Schedule:
     return min(_Search(lowered, width, thrift).candidates(), key=_cost)
 
 
-def thrift_of(program: NestProgram) -> Thrift:
-    """Return how dear code is in a program: the dearer, the more nests there are."""
-    nests = len(program.nests)
+def thrift_of(nests: int) -> Thrift:
+    """Return how dear code is in a program of so many different nests."""
     return Thrift(150, 0.05) if nests <= SMALL_PROGRAM else Thrift(20, min(4.0, (nests - SMALL_PROGRAM) / 10))
 
 
