@@ -52,7 +52,7 @@ def test_numbers_and_values_kept_in_attributes() -> None:
 
 
 @functools.cache
-def angle(position: float) -> float:
+def angle(position: float) -> Any:
     return position**0.5
 
 
@@ -111,7 +111,7 @@ def test_an_interrupt_leaves_nothing_behind() -> None:
 
 
 def test_the_function_shows_through() -> None:
-    def loss(xs: list[float], *, scale: float = 1.0) -> Value:
+    def loss(xs: list[float], *, scale: float = 1.0) -> Any:
         """Say what it is."""
         return cr.dot(w, xs) * scale
 

@@ -220,7 +220,7 @@ def test_other_numbers_give_what_eager_gives(look: Callable[[float], Any], optio
         agree(compiled, look, (x,), p)
 
 
-def outcome(function: Callable[[float], Any], x: float) -> object:
+def outcome(function: Callable[[Any], Any], x: Any) -> object:
     """The result's number, or the class of the error."""
     try:
         return float(function(x).data)
@@ -249,6 +249,20 @@ def test_other_parameters_give_what_eager_gives(look: Callable[[float], Any]) ->
     finally:
         for each, number in zip(p, (0.5, -1.25, 2.0), strict=True):
             each.data = number
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.filterwarnings("ignore::chainrule.CompileWarning")
+def test_values_in_place_of_numbers(look: Callable[[Any], Any]) -> None:
+    """The argument is a Value, which gets a gradient too; what Values cannot do is the same error."""
+    compiled = cr.compile(look, executor="tape")
+    for x in NUMBERS:
+        v = Value(x)
+        expected = outcome(look, v)
+        if isinstance(expected, float):
+            agree(compiled, look, (v,), [*p, v])
+        else:
+            assert outcome(compiled, v) is expected
 
 
 NO_LOOK = ["by_where", "by_leaf", "by_detached", "by_no_grad", "by_division_of_numbers", "by_integer_arithmetic",
