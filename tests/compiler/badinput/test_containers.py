@@ -166,7 +166,8 @@ def test_dictionaries_in_another_order() -> None:
     for x in ({"a": 1.0, "b": 2.0}, {"b": 3.0, "a": 4.0}, {"a": 5.0, "b": 6.0}, {"b": 1.0}):
         agree(compiled, f, (x,), w)
     g = cr.compile(lambda x: w[0] * x["missing"])
-    sevens, eights = (collections.defaultdict(lambda each=each: each) for each in (7.0, 8.0))  # type: ignore[misc]
+    sevens: Any = collections.defaultdict(lambda: 7.0)
+    eights: Any = collections.defaultdict(lambda: 8.0)
     assert [g(each).data for each in (sevens, eights, sevens)] == [3.5, 4.0, 3.5]
 
 

@@ -90,14 +90,12 @@ def test_a_cache_of_values() -> None:
 
 def test_an_interrupt_leaves_nothing_behind() -> None:
     """Ctrl-C while the function is traced: the next call traces anew, and eager code records its graph as before."""
-    interrupted = False
+    alarms = iter([True])  # the interpreter's own: a variable would be put back as it was
 
     def f(x: Any) -> Any:
-        nonlocal interrupted
         with cr.no_grad():
             shift = w[1] * x
-            if not interrupted:
-                interrupted = True
+            if next(alarms, False):
                 raise KeyboardInterrupt
         return w[0] * x + shift
 
