@@ -21,7 +21,7 @@ from tests.training.models import LINE, PLANE, SIGNS, THIRDS, mlp
 def trained(mode: Any, model: Any = None, y: Any = LINE, **options: Any) -> tuple[History, Any]:
     model = mlp(2, 5, 1, activation="tanh") if model is None else model
     optimizer = optim.Adam(model.parameters(), lr=0.02)
-    given = {"epochs": 12, "batch_size": 16, "optimizer": optimizer, "verbose": 0}
+    given: dict[str, Any] = {"epochs": 12, "batch_size": 16, "optimizer": optimizer, "verbose": 0}
     return fit(model, PLANE, y, compile=mode, **given | options), model
 
 
@@ -113,8 +113,8 @@ class Looking(Module):
     def __init__(self) -> None:
         self.inner = mlp(2, 3, 1)
 
-    def __call__(self, x: Any) -> Value:
-        y: Value = self.inner(x)
+    def __call__(self, x: Any) -> Any:
+        y = self.inner(x)
         return y * 1.0 if y.data > 1e9 else y + 0.0 * y.data
 
 
@@ -126,7 +126,7 @@ def test_a_model_that_looks_at_its_numbers_trains_eagerly_and_the_history_says_w
 
 
 def test_true_insists() -> None:
-    def loss(predictions: Any, targets: Any) -> Value:
+    def loss(predictions: Any, targets: Any) -> Any:
         return losses.mse(predictions, targets) + 0.0 * predictions[0].grad
 
     with pytest.raises(ArgumentError, match=r"compile=True, and .*loss"):

@@ -3,11 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from chainrule.errors import ArgumentError, MissingLibraryError
 
+if TYPE_CHECKING:
+    from chainrule.compiler.function import CompiledFunction
+    from chainrule.compiler.stepping import CompiledStep
+
 EXECUTORS = ("auto", "native", "tape")
+
+
+@overload
+def compile(  # noqa: A001 - as below
+    fn: Callable[..., Any],
+    *,
+    optimizer: None = None,
+    strict: bool = False,
+    max_traces: int = 8,
+    check_every: int | None = None,
+    executor: str = "auto",
+) -> CompiledFunction: ...
+
+
+@overload
+def compile(  # noqa: A001 - as below
+    fn: Callable[..., Any],
+    *,
+    optimizer: object,
+    strict: bool = False,
+    max_traces: int = 8,
+    check_every: int | None = None,
+    executor: str = "auto",
+) -> CompiledStep: ...
+
+
+@overload
+def compile(  # noqa: A001 - as below
+    fn: None = None,
+    *,
+    optimizer: object = None,
+    strict: bool = False,
+    max_traces: int = 8,
+    check_every: int | None = None,
+    executor: str = "auto",
+) -> Callable[[Callable[..., Any]], Any]: ...
 
 
 def compile(  # noqa: A001 - people call it cr.compile

@@ -107,6 +107,9 @@ class CompiledFunction(Entries):
         notes: what was said.
     """
 
+    __name__: str
+    __wrapped__: Callable[..., Any]
+
     def __init__(self, fn: Callable[..., Any], options: Options) -> None:
         super().__init__()
         functools.update_wrapper(self, fn, updated=())

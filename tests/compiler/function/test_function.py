@@ -103,7 +103,7 @@ def test_methods_can_be_compiled() -> None:
             self.w = Value(2.0)
 
         @cr.compile
-        def loss(self, x: float) -> Value:
+        def loss(self, x: float) -> Any:
             return self.w * x
 
     model = Model()

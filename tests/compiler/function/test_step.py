@@ -208,7 +208,7 @@ def test_a_rate_that_changes_with_the_steps() -> None:
 def test_a_loss_that_cannot_be_traced_trains_eagerly() -> None:
     ours, theirs = Training("adam"), Training("adam")
 
-    def loss(X: Any, y: Any) -> Value:
+    def loss(X: Any, y: Any) -> Any:
         return ours.loss(X, y) + 0.0 * ours.unused.grad
 
     step = cr.compile(loss, optimizer=ours.optimizer)
