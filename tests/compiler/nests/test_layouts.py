@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from itertools import pairwise
 
 import numpy as np
@@ -9,9 +10,10 @@ import pytest
 
 from chainrule.compiler.nests.blocks import Block
 from chainrule.compiler.nests.building import build
-from chainrule.compiler.nests.costs import DraftCost
+from chainrule.compiler.nests.costs import DraftCost, Profile, Strides
 from chainrule.compiler.nests.describing import describe, loads
 from chainrule.compiler.nests.drafting import Drafting
+from chainrule.compiler.nests.drafts import Draft
 from chainrule.compiler.nests.fitting import Loops
 from chainrule.compiler.nests.layouts import strides_of
 from chainrule.compiler.nests.looping import Looping
@@ -67,25 +69,43 @@ def test_the_same_program_gets_the_same_nests() -> None:
     assert describe(build(mlp_layer())) == describe(build(mlp_layer()))
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_a_change_of_one_block_costs_what_the_whole_then_costs(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    drafting = Drafting(drawn_program(rng))
+def laid_out(seed: int) -> tuple[list[Draft], list[Block]]:
+    """Return the drafts of a random program, its blocks in their natural order."""
+    drafting = Drafting(drawn_program(np.random.default_rng(seed)))
     drafts = [each for number in np.flatnonzero(drafting.stored) for each in drafting.drafts_of(int(number))]
     looping = Looping(drafting.blocks)
     for draft in drafts:
         looping(draft)
     for block in drafting.blocks:
         block.strides = strides_of(block, tuple(range(len(block.loops.extents))))
+    return drafts, drafting.blocks
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_change_of_one_block_costs_what_the_whole_then_costs(seed: int) -> None:
+    drafts, blocks = laid_out(seed)
     for draft in drafts:
-        cost = DraftCost(draft, drafting.blocks)
+        cost = DraftCost(draft, blocks)
         before = cost()
         for number in cost.numbers:
-            block = drafting.blocks[number]
+            block = blocks[number]
             kept, turned = block.strides, strides_of(block, tuple(reversed(range(len(block.loops.extents)))))
             tried = cost.cost_with(number, turned)
             assert cost.cost_with(number, kept) == before
             block.strides = turned
             cost.settle(number)
-            assert cost.cost_with(number, turned) == tried == DraftCost(draft, drafting.blocks)()
+            assert cost.cost_with(number, turned) == tried == DraftCost(draft, blocks)()
             before = tried
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_parts_that_share_their_profiles_cost_the_same(seed: int) -> None:
+    drafts, blocks = laid_out(seed)
+    plain = [DraftCost(draft, blocks)() for draft in [*drafts, *drafts]]
+    shared = [DraftCost(draft, blocks) for draft in [*drafts, *drafts]]
+    profiles: dict[Hashable, dict[tuple[Strides, ...], Profile]] = {}
+    parts = [part for cost in shared for part in cost.parts]
+    for part in parts:
+        part.share(profiles)
+    assert len(profiles) <= len(parts) / 2
+    assert [cost() for cost in shared] == plain

@@ -11,7 +11,7 @@ from chainrule.ops.elementary import multiply
 from chainrule.ops.row import BY_CODE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from chainrule.compiler.classes import Rule
     from chainrule.compiler.nests.blocks import Block
@@ -109,6 +109,20 @@ class Part:
         self.leaves.append((leaf, store))
         if leaf.block is not None and leaf.block not in self.blocks:
             self.blocks.append(leaf.block)
+
+    def kind(self) -> Hashable:
+        """Return what makes parts cost the same where their blocks lie alike, as those of layers and time steps do."""
+        leaves = tuple(
+            (store, self.blocks.index(leaf.block), tuple((digit.strides, digit.axes) for digit in leaf.digits))
+            if leaf.block is not None
+            else (store, tuple(digit.axes for digit in leaf.digits))
+            for leaf, store in self.leaves
+        )
+        return self.rows, self.terms, self.work, leaves
+
+    def share(self, profiles: dict[Hashable, dict[tuple[Strides, ...], Profile]]) -> None:
+        """Keep profiles together with other parts of the kind."""
+        self._known = profiles.setdefault(self.kind(), self._known)
 
     def profile(self, view: Callable[[int], list[int]]) -> Profile:
         """Return what the part costs where blocks have these strides."""

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chainrule.compiler.nests.blocks import Block
-from chainrule.compiler.nests.costs import LANES, DraftCost
+from chainrule.compiler.nests.costs import LANES, DraftCost, Profile, Strides
 from chainrule.compiler.nests.drafts import Draft, Leaf, Result
 from chainrule.compiler.nests.fitting import Fit
 from chainrule.compiler.nests.nest import Region
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator
 
 SWEEPS = 3
 # A change must be worth this much.
@@ -42,6 +42,9 @@ def choose_layouts(drafts: list[Draft], blocks: list[Block]) -> list[Draft]:
     """Give every block its strides; return the drafts with those that copy blocks."""
     costs = [DraftCost(draft, blocks) for draft in drafts]
     users: list[list[DraftCost]] = [[] for _ in blocks]
+    profiles: dict[Hashable, dict[tuple[Strides, ...], Profile]] = {}
+    for part in (part for cost in costs for part in cost.parts):
+        part.share(profiles)
     for cost in costs:
         for number in cost.numbers:
             users[number].append(cost)
