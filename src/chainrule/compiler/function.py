@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 from chainrule.compiler.building import Built, build
 from chainrule.compiler.comparing import difference
 from chainrule.compiler.describing import argument_names, describe_call, describe_guard
+from chainrule.compiler.recording import recorded
 from chainrule.compiler.report import Pass, Report, Specialisation
 from chainrule.compiler.sentences import (
     compiler_failed,
@@ -264,7 +265,8 @@ class CompiledFunction(Entries):
         self.traces += 1
         started = time.perf_counter()
         try:
-            traced = trace(self.fn, arguments, keywords)
+            with recorded():
+                traced = trace(self.fn, arguments, keywords)
         except NotTraceable:
             raise
         except Exception as error:

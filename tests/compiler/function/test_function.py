@@ -219,6 +219,18 @@ def test_errors_of_the_function_are_its_own_and_remembered_by_nobody() -> None:
     assert f.report().eager_calls == 2
 
 
+def test_a_first_call_without_gradients_does_not_take_them_from_later_ones() -> None:
+    w = Value(3.0)
+    f = cr.compile(lambda x: w * w * x)
+    with cr.no_grad(), cr.no_grad():
+        assert f(2.0)._prev == ()
+        assert (w * w)._prev == ()
+    assert (w * w)._prev == (w, w)
+    f(2.0).backward()
+    assert w.grad == 12.0
+    assert f.report().traces == 1
+
+
 def test_random_numbers_are_not_frozen() -> None:
     f = cr.compile(lambda x: x * random.random())
     with pytest.warns(CompileWarning, match="random"):
