@@ -13,8 +13,7 @@ from chainrule.compiler.native.lowering import Lowered, lower
 from chainrule.compiler.native.pricing import Price, Thrift, Work
 from chainrule.compiler.nests.nest import Nest, NestProgram
 
-# Running sums in registers, at most and where there is room for the operands of two terms at a time: of 32, and of 16
-TOTALS, TOTALS_OF_16 = (24, 21), (12, 8)
+TOTALS, TOTALS_OF_16 = 24, 12  # running sums in registers, of 32 and of 16
 SMALL_PROGRAM = 20  # nests
 SIZES = (1, 2, 3, 4, 6, 8, 12)  # of tiles
 FEW_SIZES = (1, 4, 8)
@@ -80,7 +79,7 @@ class _Search:
         self.work = Work(lowered)
         self.width = width
         self.thrift = thrift
-        self.most_totals, self.few_totals = TOTALS if width == 8 else TOTALS_OF_16
+        self.most_totals = TOTALS if width == 8 else TOTALS_OF_16
         self.fixed = 0  # dimensions on which run-time lengths depend: no tiles, no lanes
         for dim in lowered.dims:
             self.fixed |= dim.count_dims
@@ -163,7 +162,7 @@ class _Search:
                 split = True
                 most = max(1, min(most, self.most_totals // max(1, totals), 8))
             elif totals >= 8:
-                most = 2 if totals <= self.few_totals else 1
+                most = 2
             tile[inner] = max(size for size in range(1, min(most, blocks) + 1) if blocks % size == 0 or size <= 4)
             if not split and blocks <= MOST_UNROLLED and blocks * totals <= 64:
                 tile[inner] = blocks
