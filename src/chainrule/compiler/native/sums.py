@@ -28,7 +28,7 @@ class Sums:
         self.totals: list[Lanes] = []
         copies = schedule.copies(self.own) if self.split else 1
         for node in batch:
-            # The longest side of the tile slowest: its operands are in registers one at a time, the others' all the while
+            # The tile's longest side slowest: its operands are in registers one at a time, the others' all the while
             dims = sorted(code.dims(node), key=lambda dim: -len(code.points[dim]))
             for point in code.all_points(tuple(dims)):
                 for copy in range(copies):
