@@ -20,7 +20,7 @@ from chainrule.core.exporting import (
 from chainrule.core.making import apply, make_node
 from chainrule.core.nary import dot, logsumexp, sum
 from chainrule.core.parameters import read_data, read_grad, write_data, write_grad, zero_grad
-from chainrule.core.recording import no_grad
+from chainrule.core.recording import no_grad, set_no_grad_depth
 from chainrule.core.scanning import Scanner
 from chainrule.core.standins import StandIn
 from chainrule.core.stepping import Step, Steps
@@ -77,6 +77,7 @@ __all__ = [
     "place_of_input",
     "read_data",
     "read_grad",
+    "set_no_grad_depth",
     "set_op",
     "start_tracing",
     "stop_tracing",

@@ -18,7 +18,7 @@ from chainrule.core.flags import Flag
 from chainrule.core.node import new_node
 from chainrule.core.operands import Operands
 from chainrule.core.standins import StandIn, stand_in
-from chainrule.core.tracing import traced_nodes
+from chainrule.core.tracing import refuse, traced_nodes
 from chainrule.core.value import Value
 from chainrule.ops.dispatch import Code
 from chainrule.ops.row import BY_CODE
@@ -80,6 +80,7 @@ class Columns:
     filled: cython.Py_ssize_t  # operands of the rows so far
     live: list
     saved: list  # what `_waiting` of the live nodes was: another thread's backward() may need it
+    from_elsewhere: cython.bint  # whether another thread has made one of them during the trace
     constants: dict
     live_rows: dict
     arity: cython.int[::1]  # by code, 0 for any number
@@ -99,6 +100,7 @@ class Columns:
         self.count = 0
         self.filled = 0
         self.live = []
+        self.from_elsewhere = False
         self.saved = []
         self.constants = {}
         self.live_rows = {}
@@ -178,6 +180,8 @@ def export(outputs: list) -> tuple[Any, ...]:
             own_rows[i] = _row_of(columns, outputs[i], columns.filled)
     finally:
         _forget_live(columns)
+    if columns.from_elsewhere:
+        refuse("it uses Values that another thread has made meanwhile", "compile what runs in that thread by itself")
     columns.starts[columns.count] = columns.filled
     return (
         np.asarray(columns.codes)[: columns.count],
@@ -367,6 +371,8 @@ def _live_row(columns: Columns, node: Value, first: cython.Py_ssize_t) -> cython
         return node._waiting
     if not cython.compiled and id(node) in columns.live_rows:
         return columns.live_rows[id(node)]
+    if node._flags & Flag.ELSEWHERE and node._code != Code.LEAF:
+        columns.from_elsewhere = True
     row = _new_row(columns, VALUE, first)
     columns.places[row] = len(columns.live)
     columns.carries[row] = 1

@@ -15,4 +15,5 @@ class Flag:
     NARY = 64  # the operands are in `_extra`
     BORN = 128  # made in the trace that is under way
     UNRECORDED = 256  # … and made under no_grad, so that no gradient flows through it
+    ELSEWHERE = 1024  # made in a thread while another one traced
     LISTED = 512  # while a trace is exported: a node from before the trace whose row is in `_waiting`

@@ -15,7 +15,7 @@ from chainrule.core.node import new_node
 from chainrule.core.numbers import number_of, number_or_none, to_float
 from chainrule.core.operands import Operands, keep, new_operands, operand_count, own_attributes
 from chainrule.core.recording import recording
-from chainrule.core.tracing import Traced, node_of, not_while_tracing, tracing_here, tracing_somewhere
+from chainrule.core.tracing import Traced, node_or_number, not_while_tracing, tracing_here, tracing_somewhere
 from chainrule.core.tracking import track
 from chainrule.core.value import Value
 from chainrule.core.walking import is_constant, set_op
@@ -136,7 +136,7 @@ def _operator_slowly(code: cython.int, value: Value, other: object, reflected: c
     """Apply a binary operator to a Value and anything but a Value or a float."""
     node: Value
     if isinstance(other, Traced):
-        return operator(code, value, node_of(cython.cast(Traced, other)), reflected)
+        return operator(code, value, node_or_number(cython.cast(Traced, other)), reflected)
     if getattr(other, "ndim", 0):
         return _on_elements(code, value, other, reflected)
     number = number_or_none(other)

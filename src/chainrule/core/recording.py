@@ -69,7 +69,19 @@ def recording() -> cython.bint:
 @cython.cfunc
 def record(node: Value) -> object:
     """Make a new node part of this thread's trace, if it traces; one made under no_grad lets no gradient through."""
-    if tracing_here() and not node._flags & Flag.BORN:
+    if not tracing_here():
+        node._flags |= Flag.ELSEWHERE
+    elif not node._flags & Flag.BORN:
         if _open_no_grad and _thread.open_no_grad:
             node._flags |= Flag.UNRECORDED
         add_to_trace(node)
+
+
+def set_no_grad_depth(depth: int) -> int:
+    """Set in how many no_grad blocks this thread counts as being, and return in how many it was.
+
+    A trace is the same whether or not the call that it serves stands in one.
+    """
+    before: int = _thread.open_no_grad
+    _thread.open_no_grad = depth
+    return before

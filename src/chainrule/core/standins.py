@@ -14,7 +14,7 @@ from chainrule.core.kinds import as_kind
 from chainrule.core.making import apply, value_and_number
 from chainrule.core.numbers import to_float
 from chainrule.core.recording import record
-from chainrule.core.tracing import Traced, listener, node_of, nodes_of, refuse, tracing_here
+from chainrule.core.tracing import Traced, is_alive, listener, nodes_of, number_of_old, refuse, tracing_here
 from chainrule.core.value import Value
 from chainrule.ops.dispatch import Code
 from chainrule.ops.row import TABLE, Op
@@ -35,7 +35,7 @@ class StandIn(Traced):
     @property  # type: ignore[misc]  # nobody assigns it
     def __class__(self) -> Any:
         """The number's class."""
-        if tracing_here():
+        if is_alive(self):
             listener().kind(self.node)
         return self.kind
 
@@ -199,7 +199,10 @@ class StandIn(Traced):
     def __chainrule_apply__(self, op: Op, operands: Sequence[Any]) -> Any:
         """Apply a row to operands of which this is one: a Value among them gives a Value, else a stand-in."""
         originals = list(operands)
-        return of_numbers(apply(op, nodes_of(originals)), originals)
+        nodes = nodes_of(originals)
+        if not any(isinstance(node, Value) for node in nodes):
+            return op(*nodes)
+        return of_numbers(apply(op, nodes), originals)
 
     def __getattr__(self, name: str) -> Any:
         op = TABLE.get(name)
@@ -242,7 +245,9 @@ def of_numbers(result: object, originals: list) -> object:
 @cython.cfunc
 def truth_of(number: StandIn) -> cython.bint:
     """Return whether a stand-in is true, and have it guarded."""
-    node: Value = node_of(number)
+    node: Value = number.node
+    if not is_alive(number):
+        return node._data != 0.0
     if number.kind is bool:
         listener().truth(node, node._data != 0.0, "the truth of a comparison")
         return node._data != 0.0
@@ -255,8 +260,10 @@ def traced_number(node: Value, data: object) -> cython.double:
     if type(data) is not StandIn:
         record(node)
         return to_float(data, "Value")
-    source: Value = node_of(cython.cast(StandIn, data))
+    source: Value = cython.cast(StandIn, data).node
     record(node)
+    if not is_alive(cython.cast(StandIn, data)):
+        return source._data
     node._code = Code.DETACHED
     node._left = source
     return source._data
@@ -274,7 +281,9 @@ def seen_truth(node: Value) -> cython.bint:
 @cython.cfunc
 def looked_at(number: StandIn, what: str) -> Any:
     """Return the number itself, of its class, and have both guarded."""
-    node: Value = node_of(number)
+    node: Value = number.node
+    if not is_alive(number):
+        return number_of_old(number)
     listener().kind(node)
     listener().exact(node, node._data, what)
     plain = as_kind(node._data, number.kind)
@@ -286,9 +295,9 @@ def looked_at(number: StandIn, what: str) -> Any:
 @cython.cfunc
 def looked_at_float(number: StandIn, what: str) -> cython.double:
     """Return the number as a float, and have it guarded."""
-    node: Value = node_of(number)
-    listener().exact(node, node._data, what)
-    return node._data
+    if is_alive(number):
+        listener().exact(number.node, number.node._data, what)
+    return number.node._data
 
 
 @cython.cfunc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator as operators
 from typing import Any
 
 try:
@@ -14,23 +15,44 @@ from chainrule.core.making import binary, number_and_value, operator, unary, val
 from chainrule.core.node import new_node
 from chainrule.core.numbers import number_or_none
 from chainrule.core.standins import StandIn, looked_at, plain, stand_in
-from chainrule.core.tracing import identity_seen, listener, node_of, refuse, tracing_here, tracing_somewhere
+from chainrule.core.tracing import (
+    identity_seen,
+    is_alive,
+    listener,
+    node_or_number,
+    number_of_old,
+    refuse,
+    tracing_here,
+    tracing_somewhere,
+)
 from chainrule.core.value import Value
 from chainrule.ops.dispatch import Code, binary_value
 from chainrule.ops.row import BY_CODE
 
+_OPERATORS = {
+    Code.ADD: operators.add,
+    Code.SUBTRACT: operators.sub,
+    Code.MULTIPLY: operators.mul,
+    Code.DIVIDE: operators.truediv,
+    Code.POWER: operators.pow,
+    Code.LESS: operators.lt,
+    Code.LESS_EQUAL: operators.le,
+    Code.EQUAL: operators.eq,
+}
 LARGEST_NUMBER = cython.declare(cython.double, 1.7976931348623157e308)
 
 
 @cython.cfunc
 def arithmetic(code: cython.int, number: StandIn, other: object, reflected: cython.bint) -> object:
     """Apply a binary operator to a stand-in and whatever stands on its other side."""
-    node: Value = node_of(number)
+    node: Value = number.node
     kind: Any
     second: object
+    if not is_alive(number):
+        return _of_old(code, number, other, reflected)
     if type(other) is StandIn:
         kind = cython.cast(StandIn, other).kind
-        second = node_of(cython.cast(StandIn, other))
+        second = node_or_number(cython.cast(StandIn, other))
     elif isinstance(other, Value):
         return operator(code, node, other, reflected)
     elif getattr(other, "ndim", 0):
@@ -65,8 +87,6 @@ def _number(x: object) -> object:
 @cython.cfunc
 def _unlike_python(code: cython.int, number: StandIn, other: object, reflected: cython.bint) -> object:
     """Compute with the numbers themselves what depends on more than them, as an int to the power of an int."""
-    from operator import add, mul, pow, sub, truediv
-
     if code != Code.POWER:
         refuse(
             f"it computes '{BY_CODE[code].symbol}' of numbers of the types {number.kind.__name__} and "
@@ -74,8 +94,14 @@ def _unlike_python(code: cython.int, number: StandIn, other: object, reflected: 
             "convert them first: X.astype(float)",
         )
     left, right = (plain(other), number) if reflected else (number, plain(other))
-    functions = {Code.ADD: add, Code.SUBTRACT: sub, Code.MULTIPLY: mul, Code.DIVIDE: truediv, Code.POWER: pow}
-    return functions[code](plain(left), plain(right))
+    return _OPERATORS[code](plain(left), plain(right))
+
+
+@cython.cfunc
+def _of_old(code: cython.int, number: StandIn, other: object, reflected: cython.bint) -> object:
+    """Apply a binary operator to the number that a stand-in of an earlier trace was."""
+    now = number_of_old(number)
+    return _OPERATORS[code](other, now) if reflected else _OPERATORS[code](now, other)
 
 
 @cython.cfunc
@@ -123,23 +149,33 @@ def _constant(number: cython.double) -> Value:
 def sign(code: cython.int, number: StandIn) -> object:
     """Apply `-` or `abs`."""
     kind: Any = kind_after(code, number.kind, int, 1)
+    if not is_alive(number):
+        return -number_of_old(number) if code == Code.NEGATIVE else abs(number_of_old(number))
     if kind is None:
         return _unlike_python(code, number, 1, False)
-    return stand_in(unary(code, node_of(number)), kind)
+    return stand_in(unary(code, number.node), kind)
 
 
 @cython.cfunc
 def both_or_either(code: cython.int, number: StandIn, other: object) -> object:
     """Apply `&` or `|`: of truths it is a product or a maximum, of integers Python's business."""
-    if number.kind is bool and type(other) is StandIn and cython.cast(StandIn, other).kind is bool:
-        return stand_in(binary(code, node_of(number), node_of(cython.cast(StandIn, other))), bool)
+    if _is_truth(number) and _is_truth(other):
+        return stand_in(binary(code, number.node, cython.cast(StandIn, other).node), bool)
     left, right = looked_at(number, "an operand of & or |"), plain(other)
     return left & right if code == Code.MULTIPLY else left | right
 
 
 @cython.cfunc
+def _is_truth(x: object) -> cython.bint:
+    """Tell whether x is a truth of the trace under way."""
+    return type(x) is StandIn and cython.cast(StandIn, x).kind is bool and is_alive(cython.cast(StandIn, x))
+
+
+@cython.cfunc
 def compare_number(code: cython.int, number: StandIn, other: object, swapped: cython.bint) -> object:
     """Compare a stand-in with a number, a stand-in or a Value: a stand-in of a truth."""
+    if not is_alive(number):
+        return _of_old(code, number, other, swapped)
     if type(other) is StandIn:
         if kind_after(code, number.kind, cython.cast(StandIn, other).kind, 1) is None:
             return _unlike_python(code, number, other, False)
@@ -147,7 +183,7 @@ def compare_number(code: cython.int, number: StandIn, other: object, swapped: cy
         return NotImplemented  # == of a Value is identity
     elif getattr(other, "ndim", 0):
         return _with_array(code, number, other, swapped)
-    return compare_nodes(code, node_of(number), other, swapped)
+    return compare_nodes(code, number.node, other, swapped)
 
 
 @cython.cfunc
@@ -167,7 +203,8 @@ def compare(code: cython.int, value: Value, other: object, swapped: cython.bint)
 def same_object(value: Value, other: object) -> object:
     """Answer `==` of a Value, which is identity; the same for all but a trace, whose Values stand for others."""
     if tracing_somewhere() and value is not other and isinstance(other, Value):
-        identity_seen()
+        identity_seen(value)
+        identity_seen(cython.cast(Value, other))
     return True if value is other else NotImplemented
 
 
@@ -176,7 +213,7 @@ def compare_nodes(code: cython.int, node: Value, other: object, swapped: cython.
     """Compare a node's number with whatever stands on the other side: a stand-in of a truth."""
     result: Value
     if type(other) is StandIn:
-        second = node_of(cython.cast(StandIn, other))
+        second = node_or_number(cython.cast(StandIn, other))
     elif isinstance(other, Value):
         second = other
     else:
@@ -192,4 +229,4 @@ def negation(condition: object) -> object:
     """Return the opposite of a truth."""
     if type(condition) is not StandIn:
         return not condition if isinstance(condition, bool) else condition != True  # noqa: E712 - of arrays too
-    return stand_in(number_and_value(Code.SUBTRACT, 1.0, node_of(cython.cast(StandIn, condition))), bool)
+    return stand_in(number_and_value(Code.SUBTRACT, 1.0, cython.cast(StandIn, condition).node), bool)

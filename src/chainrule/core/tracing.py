@@ -20,6 +20,7 @@ else:
     from threading import get_ident
 
 from chainrule.core.flags import Flag
+from chainrule.core.kinds import as_kind
 from chainrule.core.value import Value
 from chainrule.errors import GraphError
 
@@ -140,28 +141,44 @@ def refuse(reason: str, remedy: str, depends_on_data: bool = False) -> NoReturn:
 
 
 @cython.cfunc
-def identity_seen() -> object:
-    """Say that Python asked whether two Values are the same object."""
+def identity_seen(value: Value) -> object:
+    """Say that Python asked whether a Value is the same object as another."""
     if tracing_here():
-        _listener.identity()
+        _listener.identity(None if value._flags & Flag.BORN else value)
 
 
 @cython.cfunc
-def node_of(number: Traced) -> Value:
-    """Return a stand-in's node.
+@cython.exceptval(-1)
+def is_alive(number: Traced) -> cython.int:
+    """Tell whether a stand-in belongs to the trace under way; afterwards it is the number that it was.
 
     Raises:
-        GraphError: the trace that it belongs to is over.
+        GraphError: its trace is under way in another thread, which cannot record what is made of it here.
     """
-    if not tracing_here() or not number.node._flags & Flag.BORN:
+    if not number.node._flags & Flag.BORN:
+        return 0
+    if not tracing_here():
         raise GraphError(
-            "a number of a function that was being compiled was kept after it had returned, and means nothing now; "
-            "keep Values, or take float(number) inside the function"
+            "a number of a function that is being compiled was used in another thread; compile what runs in that "
+            "thread by itself"
         )
-    return number.node
+    return 1
+
+
+@cython.cfunc
+def node_or_number(number: Traced) -> object:
+    """Return a stand-in's node, or the number that it was where its trace is over."""
+    return number.node if is_alive(number) else number_of_old(number)
+
+
+@cython.cfunc
+def number_of_old(number: Traced) -> Any:
+    """Return the number that a stand-in of an earlier trace was."""
+    plain = as_kind(number.node._data, number.kind)
+    return number.node._data if plain is None else plain
 
 
 @cython.cfunc
 def nodes_of(operands: list) -> list:
     """Return the operands with the nodes of stand-ins in place of these."""
-    return [node_of(each) if isinstance(each, Traced) else each for each in operands]
+    return [node_or_number(each) if isinstance(each, Traced) else each for each in operands]

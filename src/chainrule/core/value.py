@@ -323,7 +323,7 @@ class Value:
 
     def __hash__(self) -> int:
         if tracing_somewhere():
-            identity_seen()
+            identity_seen(self)
         return object.__hash__(self)
 
     def __bool__(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import NoReturn
 
 from chainrule.compiler.tracing.places import Place, place_of_caller
@@ -83,6 +84,7 @@ class Listener:
         nodes, guards: the nodes that were looked at, each once, and what about them.
         kinds: the places of numbers whose class was looked at.
         distinct: whether Python asked if two Values are the same.
+        compared: Values from before the trace of which it asked that.
         refusal: why the trace ended; kept, since the function may swallow the exception.
     """
 
@@ -91,6 +93,7 @@ class Listener:
         self.guards: list[Guard] = []
         self.kinds: set[int] = set()
         self.distinct = False
+        self.compared: list[Value] = []
         self.refusal: NotTraceable | None = None
         self._guarded: set[tuple[int, str]] = set()
         self._divisors: set[int] = set()
@@ -99,7 +102,7 @@ class Listener:
     def exact(self, node: Value, number: float, what: str) -> None:
         """Guard a number that Python was given."""
         leaf = not node._prev
-        exactly = leaf or what not in SMOOTH
+        exactly = leaf or what not in SMOOTH or number == 0.0 or not isfinite(number)
         tolerance = 0.0 if exactly else ROUNDING * max(1.0, abs(number))
         self._guard(node, "exact", number, tolerance, what)
 
@@ -119,9 +122,11 @@ class Listener:
                     self.kinds.add(place)
                 found.extend(node._prev)
 
-    def identity(self) -> None:
-        """Note that Python asked whether two Values are the same object."""
+    def identity(self, value: Value | None) -> None:
+        """Note that Python asked whether a Value, None for one that the trace has made, is the same as another."""
         self.distinct = True
+        if value is not None:
+            self.compared.append(value)
 
     def once(self, node: Value) -> bool:
         """Tell whether a divisor is met for the first time."""

@@ -17,7 +17,7 @@ from chainrule.compiler.tracing.outside import Outside, outside_of
 from chainrule.compiler.tracing.refusing import refusal
 from chainrule.compiler.tracing.results import Gathering, Template
 from chainrule.compiler.tracing.snapshot import Snapshot
-from chainrule.engine import Value, export, start_tracing, stop_tracing
+from chainrule.engine import Value, export, set_no_grad_depth, start_tracing, stop_tracing
 from chainrule.errors import NotTraceable
 
 _one_at_a_time = threading.Lock()
@@ -76,6 +76,7 @@ def _trace(
 ) -> Trace:
     listener = Listener()
     start_tracing(listener)
+    depth = set_no_grad_depth(0)
     try:
         arguments = Flattening()
         positional = [arguments.argument(each) for each in args]
@@ -102,7 +103,10 @@ def _trace(
         refuse_what_was_kept(outputs)
         exported = export(outputs)
     finally:
+        set_no_grad_depth(depth)
         stop_tracing()
+    if listener.distinct and arguments.values:
+        _keep_apart(arguments.values, exported[-1], listener.compared)
     program, live = _program(exported, arguments, results)
     return Trace(
         program,
@@ -132,6 +136,19 @@ def trace_quietly(
     if listener.refusal is not None:
         raise listener.refusal
     return result
+
+
+def _keep_apart(given: list[Value], live: list[Value], compared: list[Value]) -> None:
+    """Make sure that what Python was told of Values being the same is true; add to the live what must stay another."""
+    known = set(map(id, live))
+    for each in compared:
+        if id(each) not in known:
+            known.add(id(each))
+            live.append(each)
+    if len(known.union(map(id, given))) < len(live) + len(given):
+        raise refusal(
+            "it asks whether Values are the same, and some are", "give it different ones", depends_on_data=True
+        )
 
 
 def _refuse_what_changed(arguments: Flattening, snapshot: Snapshot) -> None:
