@@ -22,7 +22,6 @@ from typing import Any, TypeAlias
 from chainrule.compiler.building import Built, build
 from chainrule.compiler.comparing import difference
 from chainrule.compiler.describing import argument_names, describe_call, describe_guard
-from chainrule.compiler.recording import recorded
 from chainrule.compiler.report import Pass, Report, Specialisation
 from chainrule.compiler.sentences import (
     compiler_failed,
@@ -265,8 +264,7 @@ class CompiledFunction(Entries):
         self.traces += 1
         started = time.perf_counter()
         try:
-            with recorded():
-                traced = trace(self.fn, arguments, keywords)
+            traced = trace(self.fn, arguments, keywords)
         except NotTraceable:
             raise
         except Exception as error:
