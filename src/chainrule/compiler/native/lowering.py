@@ -18,6 +18,8 @@ from chainrule.compiler.nests.nest import Add, Address, Apply, Buffer, Expressio
 
 Strides: TypeAlias = tuple[tuple[int, int], ...]
 
+MOST_TOGETHER = 6  # reductions of a sum that run side by side
+
 
 @dataclass(frozen=True)
 class Place:
@@ -177,7 +179,7 @@ class Lowering:
         return factors[0]
 
     def _sum(self, terms: list[Node]) -> Node:
-        """Return a sum; the only reduction in it starts from the other terms."""
+        """Return a sum; the only reduction in it starts from the other terms, one of many from the one before."""
         total = self.graph.sum(terms)
         if total.op != "sum":
             return total
@@ -186,7 +188,18 @@ class Lowering:
         if len(reductions) == 1 and len(reductions[0].operands) == 1 and not reductions[0].detail[1]:
             own, _ = reductions[0].detail
             return self._reduced(reductions[0].operands[0], own, start=self.graph.sum(others))
-        return total
+        return self.graph.sum([*others, *self._chained(reductions)]) if len(reductions) > MOST_TOGETHER else total
+
+    def _chained(self, reductions: list[Node]) -> list[Node]:
+        """Return reductions with the same sum, which need the registers of a few only: alike ones as one chain."""
+        chains: dict[tuple[object, ...], Node] = {}
+        for each in reductions:
+            own, largest = each.detail
+            plain = len(each.operands) == 1 and not largest and all(self.dims[dim].counts is None for dim in own)
+            key = (each.dims, own) if plain else (each.number,)
+            start = chains.get(key)
+            chains[key] = each if start is None else self._reduced(each.operands[0], own, start=start)
+        return list(chains.values())
 
     def _own_dims(self, reduce: Reduce, dims: tuple[int, ...]) -> tuple[int, ...]:
         """Return the dimensions of a reduction, the same ones for the same extents in the same place."""

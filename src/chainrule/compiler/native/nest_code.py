@@ -252,6 +252,15 @@ class NestCode:
     # Reductions
 
     def _reduce(self, node: Node) -> None:
+        """Compute a reduction at all points of the tile, after those that it starts from."""
+        chain = [node]
+        while len(chain[-1].operands) > 1 and chain[-1].operands[1].op == "reduce":
+            chain.append(chain[-1].operands[1])
+        for each in reversed(chain):
+            if not self._is_known(each):
+                self._reduce_together(each)
+
+    def _reduce_together(self, node: Node) -> None:
         """Compute a reduction at all points of the tile, with all others that can share its loop."""
         own, _ = node.detail
         batch = [each for each in self.reductions if self._joins(each, node)]
@@ -271,11 +280,12 @@ class NestCode:
             return True
         if other.detail[0] != node.detail[0] or self.ranks[other.number] != self.ranks[node.number]:
             return False
-        if self._unopened(other):
-            return False
-        first = next(self.all_points(self.dims(other)))
-        key = (other.number, *[first[dim] for dim in self.dims(other)])
-        return not any(key in known for known in self.known)
+        return not self._unopened(other) and not self._is_known(other)
+
+    def _is_known(self, node: Node) -> bool:
+        first = next(self.all_points(self.dims(node)))
+        key = (node.number, *[first[dim] for dim in self.dims(node)])
+        return any(key in known for known in self.known)
 
 
 def _uses(nodes: list[Node]) -> Counter[int]:

@@ -63,7 +63,8 @@ class Work:
     Attributes:
         dims, order: the nest's dimensions and loops.
         loads, stores: what it reads and writes.
-        reductions: by the dimensions of a reduction, how many there are of the same other dimensions.
+        reductions: by the dimensions of a reduction, how many run side by side, by their other dimensions.
+        rounds: by the dimensions of a reduction, how often it runs: once, and again for each that starts from another.
         summed: all dimensions of reductions.
         halves: half cycles of arithmetic, by the dimensions of what is computed.
         calls, instructions: functions called and about how many instructions there are, likewise.
@@ -78,7 +79,9 @@ class Work:
         self.calls: Counter[int] = Counter()
         self.instructions: Counter[int] = Counter()
         self.reductions: dict[tuple[int, ...], Counter[int]] = {}
-        for node in _nodes(lowered):
+        self.rounds: dict[tuple[int, ...], int] = {}
+        self._round: dict[int, int] = {}
+        for node in sorted(_nodes(lowered), key=lambda node: node.number):
             self._note(node)
         self.summed = tuple(dim for own in self.reductions for dim in own)
 
@@ -88,7 +91,11 @@ class Work:
             self.loads.add(node.detail)
         elif node.op == "reduce":
             own, _ = node.detail
-            self.reductions.setdefault(own, Counter())[dims] += 1
+            start = self._round.get(node.operands[1].number, 0) if len(node.operands) > 1 else 0
+            self._round[node.number] = start + 1
+            self.rounds[own] = max(self.rounds.get(own, 1), start + 1)
+            if not start:
+                self.reductions.setdefault(own, Counter())[dims] += 1
             dims |= sum(1 << dim for dim in own)
             self.halves[dims] += 1
             if node.operands[0].op == "multiply":  # fused with the addition
@@ -191,7 +198,7 @@ class Price:
         """Return the cycles of the chains of additions, of which the processor overlaps two or so."""
         longest = 0.0
         for own in self.work.reductions:
-            links = prod(self.blocks[dim] for dim in own)
+            links = self.work.rounds[own] * prod(self.blocks[dim] for dim in own)
             if not self.schedule.split:
                 links *= self.schedule.copies(own)
             longest += self.turns * (links * LATENCY * 0.5 + (3.0 if self.turns > 1 else 6.0))
@@ -207,15 +214,20 @@ class Price:
         cycles += LOOP * turns * 0.5
         for own, totals in self.work.reductions.items():
             inner = prod(self.blocks[dim] for dim in own)
+            rounds = self.work.rounds[own]
             if inner > 1:
-                cycles += turns * (BRANCH * 0.5 + inner * LOOP * 0.5)
+                cycles += rounds * turns * (BRANCH * 0.5 + inner * LOOP * 0.5)
             if self.vector in own:
-                cycles += ACROSS * sum(
-                    number * prod(self.points[dim] for dim in self.order if dims >> dim & 1)
-                    for dims, number in totals.items()
+                cycles += (
+                    rounds
+                    * ACROSS
+                    * sum(
+                        number * prod(self.points[dim] for dim in self.order if dims >> dim & 1)
+                        for dims, number in totals.items()
+                    )
                 )
             if self.schedule.split:
-                cycles += turns * self.schedule.copies(own) * 0.5
+                cycles += rounds * turns * self.schedule.copies(own) * 0.5
         return cycles
 
     def _instructions(self) -> float:
