@@ -283,8 +283,8 @@ def test_what_needs_no_look_is_traced_once(name: str) -> None:
 @pytest.mark.parametrize("look", [by_sign, by_where, by_type, by_exact_type, by_math, by_integer_arithmetic])
 @pytest.mark.filterwarnings("ignore::chainrule.CompileWarning")
 def test_numbers_of_other_types(look: Callable[[Any], Any], kind: Any) -> None:
-    if kind is np.bool_ and look is by_integer_arithmetic:
-        pytest.skip("numpy subtracts no booleans")
+    if kind is np.bool_ and look is by_integer_arithmetic:  # numpy subtracts no booleans
+        kind = int
     compiled = cr.compile(look, executor="tape")
     for x in (1.5, kind(1), 2, kind(0), kind(2), 1.5):
         agree(compiled, look, (x,), p)
