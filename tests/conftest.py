@@ -6,6 +6,7 @@ import importlib.util
 import os
 import signal
 import warnings
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
@@ -55,6 +56,18 @@ def pytest_sessionstart() -> None:
             raise pytest.UsageError(f"CI is set and something is missing: {', '.join(missing)}")
     if not compiled:
         os.environ["CHAINRULE_PURE"] = "1"  # programs that tests start do not say again that it is slow
+
+
+@pytest.fixture(autouse=True, scope="session")
+def machine_code_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep machine code away from the person's own: a run finds only what it has compiled itself."""
+    before = os.environ.get("CHAINRULE_CACHE")
+    os.environ["CHAINRULE_CACHE"] = str(tmp_path_factory.mktemp("machine_code"))
+    yield
+    if before is None:
+        del os.environ["CHAINRULE_CACHE"]
+    else:
+        os.environ["CHAINRULE_CACHE"] = before
 
 
 def pytest_report_header() -> str:
