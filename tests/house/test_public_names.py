@@ -28,13 +28,13 @@ NAMES: dict[str, str] = {
         apply dot logsumexp sum make_node parts set_op is_leaf is_constant has_closure attributes_of op_of
         topological_order local_derivatives read_data read_grad write_data write_grad zero_grad keep_dead_nodes
         kept_nodes compiled is_compiled
-        StandIn tracing start_tracing stop_tracing export number_argument value_argument node_behind kind_behind
+        knows_slopes set_no_grad_depth StandIn tracing start_tracing stop_tracing export number_argument value_argument node_behind kind_behind
         place_of_input Scanner
         Tape Native Entry Entries MISS Step Steps
     """,
     "chainrule.graph": """
         Value no_grad trace excerpt Excerpt require_value topological_order
-        has_closure is_constant is_leaf keep_dead_nodes local_derivatives op_of parts
+        has_closure is_constant is_leaf keep_dead_nodes knows_slopes local_derivatives op_of parts
     """,
     "chainrule.functions": "dot logsumexp mean softmax sum",
     "chainrule.nn": "Module Neuron Layer MLP load read_extra",
