@@ -48,3 +48,24 @@ def test_steps_are_one_loop(count: int) -> None:
     assert run_nests(nests, values, [inputs])[0] == pytest.approx(outputs, rel=1e-12)
     assert max(longest_sum(store.value) for nest in nests.nests for store in nest.stores) <= 3, describe(nests)
     assert len(nests.nests) <= count + 3, describe(nests)  # each step waits for the one before
+
+
+@pytest.mark.parametrize("order", ["mixed", "even"])
+def test_terms_that_lie_anywhere_are_one_reduction(order: str) -> None:
+    count, size = 20, 6
+    turns = np.random.default_rng(4).permutation(count) if order == "mixed" else np.arange(count)
+    build_ = Builder()
+    x, y = build_.input(range(count * size)), build_.value(range(count * size))
+    products = [
+        build_.map("multiply", (x, np.arange(size) + t * size), (y, np.arange(size) + int(turns[t]) * size))
+        for t in range(count)
+    ]
+    total = build_.sum(*((product, [[i] for i in range(size)]) for product in products))
+    program = build_.program([(total, i) for i in range(size)], None, (0, count * size))
+    nests = build(program)
+    draws = np.random.default_rng(0)
+    values, inputs = draws.normal(size=count * size), draws.normal(size=count * size)
+    outputs, _ = run_classes_plainly(program, values, inputs)
+    assert run_nests(nests, values, [inputs])[0] == pytest.approx(outputs, rel=1e-12)
+    assert max(longest_sum(store.value) for nest in nests.nests for store in nest.stores) <= 3, describe(nests)
+    assert len(nests.tables) == (order == "mixed"), describe(nests)

@@ -55,7 +55,7 @@ def build(classes: ClassProgram) -> NestProgram:
     start = _note(notes, "address", start)
     nests, forward = join(nests, forward, addressing.buffers)
     start = _note(notes, "join", start)
-    nests, forward = Stacking(addressing.buffers)(nests, forward)
+    nests, forward = Stacking(addressing.buffers, addressing.tables)(nests, forward)
     start = _note(notes, "stack", start)
     program = NestProgram(
         nests,

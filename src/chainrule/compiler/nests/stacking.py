@@ -6,29 +6,36 @@ one sum that are alike become one reduction, and nests that do not wait for each
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+import numpy as np
 
 from chainrule.compiler.nests.nest import Add, Address, Apply, Buffer, Expression, Load, Nest, Number, Reduce, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
 
+    from numpy.typing import NDArray
+
     from chainrule.compiler.nests.nest import Region
 
 # Fewer than this are left as they are.
 LEAST = 3
+# More terms of a sum that go in no equal steps than this are one reduction all the same, by tables of where they lie.
+MOST_APART = 6
 
 Bases: TypeAlias = tuple[int, ...]
-Moves: TypeAlias = "Iterator[tuple[int, int]]"  # the step and the wider buffer of an address
+Moves: TypeAlias = "Iterator[tuple[int, int, int | None]]"  # the step, the wider buffer and the table of an address
 Thing = TypeVar("Thing")
 
 
 @dataclass
 class Stacking:
-    """Rewrites nests; `buffers` grows by those that span several."""
+    """Rewrites nests; `buffers` grows by those that span several, `tables` by what goes in no equal steps."""
 
     buffers: list[Buffer]
+    tables: list[NDArray[np.int32]] = field(default_factory=list)
 
     def __call__(self, nests: list[Nest], forward: int) -> tuple[list[Nest], int]:
         """Return nests that do the same, and how many of them the outputs need."""
@@ -62,17 +69,19 @@ class Stacking:
             groups.setdefault(self._kind(term), []).append(self._rewritten(term, depth, made))
         terms: list[Expression] = []
         for alike in groups.values():
-            for run in self._runs(alike, self._bases):
+            runs = self._runs(alike, self._bases)
+            if len(runs) > MOST_APART and not self._has_tables(alike[0]):
+                runs = [sorted(alike, key=self._bases)]
+            for run in runs:
                 terms += [self._sum_of(run, depth)] if len(run) >= LEAST else run
         return terms[0] if len(terms) == 1 else Add(tuple(terms))
 
     def _sum_of(self, terms: list[Expression], depth: int) -> Expression:
-        """Return one reduction over terms whose addresses go in equal steps."""
+        """Return one reduction over terms, by tables where their addresses do not go in equal steps."""
         first = terms[0]
         if isinstance(first, Reduce) and (first.counts is not None or first.largest):
             return Add(tuple(terms))
-        steps = _steps(self._bases(terms[0]), self._bases(terms[1]))
-        moves = iter(zip(steps, self._spans([self._addresses(term) for term in terms]), strict=True))
+        moves = self._moves(list(map(self._bases, terms)), list(map(self._addresses, terms)))
         if isinstance(first, Reduce):
             return Reduce((len(terms), *first.extents), self._moved(first.body, moves, depth, {}))
         return Reduce((len(terms),), self._moved(first, moves, depth, {}))
@@ -107,9 +116,7 @@ class Stacking:
 
     def _stack(self, nests: list[Nest]) -> Nest:
         first = nests[0]
-        steps = _steps(self._bases_of_nest(nests[0]), self._bases_of_nest(nests[1]))
-        spans = self._spans([self._addresses_of_nest(nest) for nest in nests])
-        moves = iter(zip(steps, spans, strict=True))
+        moves = self._moves(list(map(self._bases_of_nest, nests)), list(map(self._addresses_of_nest, nests)))
         made: dict[int, Expression] = {}
         stores = []
         for store in first.stores:
@@ -181,9 +188,27 @@ class Stacking:
 
     # Moving
 
-    def _spans(self, addresses: list[list[Address]]) -> list[int]:
-        """Return for each address the number of a buffer that holds it in all of the things stacked."""
-        return [self._span([self.buffers[each.buffer] for each in column]) for column in zip(*addresses, strict=True)]
+    def _moves(self, bases: list[Bases], addresses: list[list[Address]]) -> Moves:
+        """Yield for each address how it moves from one of the things stacked to the next."""
+        for places, column in zip(zip(*bases, strict=True), zip(*addresses, strict=True), strict=True):
+            span = self._span([self.buffers[each.buffer] for each in column])
+            distances = np.array(places) - places[0]
+            if (distances == distances[1] * np.arange(len(places))).all():
+                yield int(distances[1]), span, None
+            else:
+                yield 0, span, self._table(distances.astype(np.int32))
+
+    def _table(self, distances: NDArray[np.int32]) -> int:
+        """Return the number of a table."""
+        for number, table in enumerate(self.tables):
+            if np.array_equal(table, distances):
+                return number
+        self.tables.append(distances)
+        return len(self.tables) - 1
+
+    def _has_tables(self, expression: Expression) -> bool:
+        ragged = isinstance(expression, Reduce) and (expression.counts is not None or expression.largest)
+        return ragged or any(address.table is not None for address in self._addresses(expression))
 
     def _span(self, several: list[Buffer]) -> int:
         start = min(each.offset for each in several)
@@ -214,10 +239,12 @@ class Stacking:
             made[id(expression)] = expression
         return made[id(expression)]
 
-    def _moved_address(self, address: Address, step: int, buffer: int, place: int) -> Address:
-        """Return an address in a wider buffer, a step further in each turn of one loop more."""
+    def _moved_address(self, address: Address, step: int, buffer: int, found: int | None, place: int) -> Address:
+        """Return an address in a wider buffer, in each turn of one loop more a step further, or where a table says."""
         strides = (*address.strides[:place], step, *address.strides[place:])
         base = address.base + self.buffers[address.buffer].offset - self.buffers[buffer].offset
+        if found is not None:
+            return Address(buffer, base, strides, found, tuple(int(loop == place) for loop in range(len(strides))))
         table = address.table_strides
         if address.table is not None:
             table = (*table[:place], 0, *table[place:])
