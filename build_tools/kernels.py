@@ -17,7 +17,6 @@ C_API = """\
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 from cpython.object cimport PyObject
-from cpython.buffer cimport Py_buffer, PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBuffer_Release, PyObject_GetBuffer
 
 cdef extern from "Python.h":
     ctypedef int (*visitproc)(PyObject *, void *) noexcept
@@ -46,6 +45,7 @@ cdef extern from "Python.h":
     bint is_float "PyFloat_CheckExact" (PyObject *)
     double float_at "PyFloat_AS_DOUBLE" (PyObject *)
     PyObject *PyDict_GetItem(object, object)
+    int PyDict_Next(object, Py_ssize_t *, PyObject **, PyObject **)
     int PyErr_CheckSignals() except -1
     PyObject *cell_contents "PyCell_GET" (object)
     long long PyLong_AsLongLongAndOverflow(object, int *) except? -1
@@ -65,6 +65,31 @@ cdef extern from *:
     #endif
     '''
     void prefetch "chainrule_prefetch" (void *)
+
+cdef extern from *:
+    '''
+    /* A numpy array, as all of numpy 1 and 2 lay it out; held against real ones before it is relied on. */
+    typedef struct {
+        PyObject_HEAD
+        double *numbers;
+        int axes;
+        Py_ssize_t *shape;
+        Py_ssize_t *strides;
+        PyObject *base;
+        PyObject *dtype;
+        int flags;
+    } chainrule_array;
+
+    static double *chainrule_doubles_of(PyObject *array, PyObject *dtype, Py_ssize_t axes, const int *shape) {
+        chainrule_array *given = (chainrule_array *) array;
+        const int plain = 0x1 | 0x100; /* contiguous and aligned */
+        if (given->dtype != dtype || given->axes != axes || (given->flags & plain) != plain) return NULL;
+        for (Py_ssize_t i = 0; i < axes; i++)
+            if (given->shape[i] != shape[i]) return NULL;
+        return given->numbers;
+    }
+    '''
+    double *doubles_of "chainrule_doubles_of" (object, object, Py_ssize_t, int *)
 
 # Machine code that the compiler made, by its address.
 ctypedef long long (*native_function)(double **, int **) noexcept

@@ -28,6 +28,7 @@ PARTS = (
     "outcomes",
     "rows",
     "tape",
+    "patterns",
     "reading",
     "guarding",
     "calling",

@@ -137,8 +137,9 @@ class Entry:
     def _call(self, arguments: tuple, keywords: dict | None) -> object:
         single: cython.bint = self._results == 1 and recording()
         executor: Executor = self._executor
-        if not self.prepare(arguments, keywords):
+        if not self.read_arguments(arguments, keywords):
             return MISS
+        self.read_values()
         if single:
             executor.gradient()
         else:
@@ -157,15 +158,14 @@ class Entry:
 
     @cython.cfunc
     @cython.exceptval(-1)
-    def prepare(self, arguments: tuple, keywords: dict | None) -> cython.int:
-        """Read arguments and live Values; return 0 where they do not fit."""
+    def read_arguments(self, arguments: tuple, keywords: dict | None) -> cython.int:
+        """Read arguments; return 0 where they, or what the function names outside of itself, do not fit."""
         if not self.reader.read(arguments, keywords) or not self._are_distinct():
             self.failed = "structure"
             return 0
         if not self._guards.outside_is_same():
             self.failed = "outside"
             return 0
-        self.read_values()
         return 1
 
     @cython.cfunc

@@ -12,7 +12,7 @@ except ImportError:
 
 from chainrule.core.flags import Flag
 from chainrule.core.node import new_node
-from chainrule.core.numbers import number_of, number_or_none, to_float
+from chainrule.core.numbers import count_change, number_of, number_or_none, to_float
 from chainrule.core.operands import Operands, keep, new_operands, operand_count, own_attributes
 from chainrule.core.recording import recording
 from chainrule.core.tracing import Traced, node_or_number, not_while_tracing, tracing_here, tracing_somewhere
@@ -286,6 +286,7 @@ def set_backward(node: Value, function: Any) -> object:
         operand_count(node)  # a compiled function's result now has its operands
         own_attributes(node)["_backward"] = function
         node._flags |= Flag.CLOSURE
+        count_change()
         track(node)
 
 

@@ -63,6 +63,27 @@ def _float_slowly(number: object, where: str) -> cython.double:
     return real_number(number, where)
 
 
+# How often anything was changed that a compiled step has read: data, or what is a leaf.
+_changes = cython.declare(cython.longlong, 0)
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def count_change() -> cython.void:
+    """Tell compiled steps that data, or what is a leaf, may have changed."""
+    global _changes
+    _changes += 1
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def changes() -> cython.longlong:
+    """Return how often that was told."""
+    return _changes
+
+
 @cython.cfunc
 @cython.inline
 def set_data(node: Value, number: cython.double) -> object:
@@ -71,6 +92,7 @@ def set_data(node: Value, number: cython.double) -> object:
     if node._flags & Flag.RECEIVED and number != node._data:
         node._flags |= Flag.STALE
     node._data = number
+    count_change()
 
 
 @cython.cfunc

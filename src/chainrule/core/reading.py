@@ -13,13 +13,9 @@ except ImportError:
 
 if cython.compiled:
     from cython.cimports.chainrule._kernels import (
-        Py_buffer,
-        PyBUF_C_CONTIGUOUS,
-        PyBUF_FORMAT,
-        PyBuffer_Release,
         PyLong_AsLongLongAndOverflow,
         PyObject,
-        PyObject_GetBuffer,
+        doubles_of,
         float_at,
         is_float,
         item_at,
@@ -30,44 +26,23 @@ else:
     from chainrule.core.pointers import float_at, is_float, item_at, tuple_item_at
 
 from chainrule.core.buffers import Buffer
-from chainrule.core.executing import INPUTS, Executor
+from chainrule.core.executing import Executor
+from chainrule.core.patterns import (
+    ARRAY_PART,
+    DICT_PART,
+    LIST_PART,
+    NUMBER_OF_TYPE_PART,
+    NUMBER_PART,
+    STATIC_PART,
+    TUPLE_PART,
+    VALUE_PART,
+    Layout,
+    Part,
+)
 from chainrule.core.value import Value
 
 # Beyond, float64 does not hold every integer.
 LARGEST_INTEGER = cython.declare(cython.longlong, 9007199254740992)
-
-# What a part of a pattern is.
-NUMBER_PART = cython.declare(cython.int, 0)
-NUMBER_OF_TYPE_PART = cython.declare(cython.int, 1)
-VALUE_PART = cython.declare(cython.int, 2)
-LIST_PART = cython.declare(cython.int, 3)
-TUPLE_PART = cython.declare(cython.int, 4)
-DICT_PART = cython.declare(cython.int, 5)
-ARRAY_PART = cython.declare(cython.int, 6)
-OBJECTS_PART = cython.declare(cython.int, 7)
-STATIC_PART = cython.declare(cython.int, 8)
-KINDS = {"list": 3, "tuple": 4, "namedtuple": 4, "dict": 5, "array": 6, "objects": 7, "static": 8}
-
-
-@cython.final
-@cython.cclass
-class Part:
-    """One part of a pattern, with where its numbers go."""
-
-    kind: cython.int
-    count: cython.Py_ssize_t  # how many elements it has
-    plain: cython.bint  # all of them are numbers of any type
-    parts: list
-    target: cython.p_double  # the memory that its numbers go to,
-    first: cython.Py_ssize_t  # the first of them to this place of it
-    region: cython.Py_ssize_t  # of an array: which region that is
-    place: cython.Py_ssize_t  # of a Value: which one it is, and where its number goes
-    expected: object  # of a number or tuple the class; the object; a dictionary's keys; an array's shape
-    dtype: object
-    array: Any  # the memory as numpy sees it
-    class_of_arrays: object
-    held: cython.bint  # another array's memory stands in for the region
-    view: Py_buffer
 
 
 @cython.final
@@ -84,112 +59,44 @@ class Reader:
     """
 
     values: list  # the Values among the arguments, while a call lasts
-    _whole: Part  # the positional arguments
+    _positional: list
     _names: tuple
-    _named: Part
+    _named: list
     _arrays: list
-    _same: object
+    _same: Any
     _executor: Executor
-    _live: cython.Py_ssize_t
-    _groups: tuple
-    _next: cython.Py_ssize_t
 
     def __init__(
         self, pattern: Any, same: Callable[[Any, Any], bool], executor: Executor, groups: tuple[int, ...], live: int
     ) -> None:
-        self.values = []
-        self._arrays = []
+        layout: Layout = Layout(executor, groups, live)
+        _, positional, self._names, named = pattern
         self._same = same
         self._executor = executor
-        self._groups = groups
-        self._live = live
-        self._next = 0
-        _, positional, self._names, named = pattern
-        self._whole = self._part(("tuple", positional))
-        self._named = self._part(("tuple", named))
-
-    @cython.cfunc
-    def _part(self, pattern: Any) -> Part:
-        part: Part = Part()
-        part.parts = []
-        part.target = cython.NULL
-        kind = pattern[0]
-        if kind == "number":
-            part.kind = NUMBER_PART if pattern[1] is None else NUMBER_OF_TYPE_PART
-            part.expected = pattern[1]
-            self._take(part, 1)
-        elif kind == "value":
-            part.kind = VALUE_PART
-            part.count = len(self.values)
-            part.place = self._executor.order.numbers[self._live + part.count]
-            self.values.append(None)
-        elif kind in ("array", "static"):
-            part.kind = KINDS[kind]
-            part.expected = pattern[1]
-            if kind == "array":
-                self._take_array(part, pattern[1], pattern[2])
-        else:
-            part.kind = KINDS[kind]
-            part.first = self._next - self._start(self._next)
-            part.parts = [self._part(each) for each in pattern[-1]]
-            part.count = len(part.parts)
-            part.expected = {"tuple": tuple, "list": list}.get(kind, pattern[1])
-            part.plain = part.count > 0 and all(each == ("number", None) for each in pattern[-1])
-            if part.plain:
-                part.target = cython.cast(Part, part.parts[0]).target
-        return part
-
-    @cython.cfunc
-    def _start(self, place: cython.Py_ssize_t) -> cython.Py_ssize_t:
-        """Return where the group of a number begins."""
-        return max(start for start in self._groups if start <= place)
-
-    @cython.cfunc
-    def _take(self, part: Part, count: cython.Py_ssize_t) -> object:
-        """Give a part the next places among the arguments' numbers."""
-        start: cython.Py_ssize_t = self._start(self._next)
-        # groups of no numbers begin where the next one does
-        group: cython.Py_ssize_t = max(i for i, each in enumerate(self._groups) if each == start)
-        if count:
-            buffer: Buffer = self._executor.inputs[group]
-            part.target = buffer.numbers
-            part.first = self._next - start
-            part.region = INPUTS + group
-            part.array = buffer
-        self._next += count
-
-    @cython.cfunc
-    def _take_array(self, part: Part, shape: tuple, dtype: str) -> object:
-        count: cython.Py_ssize_t = 1
-        for length in shape:
-            count *= length
-        part.count = count
-        part.dtype = dtype
-        part.held = False
-        part.class_of_arrays = sys.modules["numpy"].ndarray
-        self._take(part, count)
-        if count:
-            part.array = cython.cast(Buffer, part.array).as_array().reshape(shape)
-        self._arrays.append(part)
+        self._positional = [layout.part(each) for each in positional]
+        self._named = [layout.part(each) for each in named]
+        self._arrays = layout.arrays
+        self.values = [None] * layout.values
 
     @cython.cfunc
     @cython.exceptval(-1)
     def read(self, arguments: tuple, keywords: dict | None) -> cython.int:
         """Read the arguments of a call; return 1, or 0 where they do not match. `release` must follow."""
         place: cython.Py_ssize_t
-        if len(arguments) != self._whole.count or (len(keywords) if keywords else 0) != self._named.count:
+        count: cython.Py_ssize_t = len(self._positional)
+        if len(arguments) != count or (len(keywords) if keywords else 0) != len(self._named):
             return 0
-        for place in range(self._whole.count):
-            if not self._read(cython.cast(Part, item_at(self._whole.parts, place)), tuple_item_at(arguments, place)):
+        for place in range(count):
+            if not self._read(cython.cast(Part, item_at(self._positional, place)), tuple_item_at(arguments, place)):
                 return 0
-        return 1 if keywords is None or not self._named.count else self._read_named(keywords)
+        return 1 if not keywords else self._read_named(keywords)
 
     @cython.cfunc
     @cython.exceptval(-1)
     def _read_named(self, keywords: dict) -> cython.int:
         """Read arguments given by name, which have the order of the first call."""
         for place, (name, argument) in enumerate(keywords.items()):
-            if name != self._names[place] or not self._read_object(self._named.parts[place], argument):
+            if name != self._names[place] or not self._read_object(self._named[place], argument):
                 return 0
         return 1
 
@@ -210,11 +117,9 @@ class Reader:
             self.values[place] = None
         for place in range(len(self._arrays)):
             part = self._arrays[place]
-            if part.held:
-                part.held = False
-                if cython.compiled:
-                    PyBuffer_Release(cython.address(part.view))
-                    self._executor.regions[part.region] = part.target
+            if part.held is not None:
+                part.held = None
+                self._executor.regions[part.region] = part.target
 
     @cython.cfunc
     @cython.exceptval(-1)
@@ -283,26 +188,26 @@ class Reader:
             return 0
         for place in range(part.count):
             item = tuple_item_at(items, place)
-            if part.plain and is_float(item):
+            if not part.plain:
+                if not self._read(cython.cast(Part, item_at(part.parts, place)), item):
+                    return 0
+            elif is_float(item):
                 part.target[part.first + place] = float_at(item)
-            elif not self._read(cython.cast(Part, item_at(part.parts, place)), item):
+            elif not _read_number(cython.cast(object, item), part.target, part.first + place):
                 return 0
         return 1
 
     @cython.cfunc
+    @cython.inline
     @cython.exceptval(-1)
     def _read_array(self, part: Part, item: object) -> cython.int:
         """Take the memory of an array of float64 as it is; copy any other."""
-        if cython.compiled and part.count:
-            try:
-                PyObject_GetBuffer(item, cython.address(part.view), PyBUF_FORMAT | PyBUF_C_CONTIGUOUS)
-            except (ValueError, BufferError):
-                return self._copy_array(part, item)
-            if _has_doubles(part):
-                part.held = True
-                self._executor.regions[part.region] = cython.cast(cython.p_double, part.view.buf)
+        if cython.compiled and part.doubles is not None:
+            numbers: cython.p_double = doubles_of(item, part.doubles, part.shape.count, part.shape.numbers)
+            if numbers is not cython.NULL:
+                part.held = item
+                self._executor.regions[part.region] = numbers
                 return 1
-            PyBuffer_Release(cython.address(part.view))
         return self._copy_array(part, item)
 
     @cython.cfunc
@@ -322,7 +227,7 @@ class Reader:
         if part.kind == ARRAY_PART:
             return type(item) is part.class_of_arrays and self._read_array(part, item)
         if part.kind == STATIC_PART:
-            return item is part.expected or bool(self._same(part.expected, item))  # type: ignore[operator]
+            return item is part.expected or bool(self._same(part.expected, item))
         if part.kind == NUMBER_OF_TYPE_PART:
             return type(item) is part.expected and _read_number_of_type(item, part)
         if part.kind == DICT_PART:
@@ -335,7 +240,7 @@ class Reader:
     @cython.cfunc
     @cython.exceptval(-1)
     def _read_dict(self, part: Part, items: dict) -> cython.int:
-        keys: tuple = part.expected  # type: ignore[assignment]  # a dictionary's part has its keys
+        keys: tuple = part.expected
         if len(items) != part.count:
             return 0
         for place, (key, item) in enumerate(list(items.items())):
@@ -354,21 +259,6 @@ def is_float_class(kind: Any) -> bool:
 def _exact(array: Any) -> bool:
     """Tell whether float64 holds every one of an array's integers."""
     return not array.size or (int(array.max()) <= LARGEST_INTEGER and int(array.min()) >= -LARGEST_INTEGER)
-
-
-@cython.cfunc
-@cython.inline
-@cython.exceptval(check=False)
-def _has_doubles(part: Part) -> cython.bint:
-    """Tell whether the array that is held has float64 numbers and the shape of the pattern."""
-    axis: cython.Py_ssize_t
-    shape: tuple = part.expected  # type: ignore[assignment]  # an array's part has its shape
-    if part.dtype != "<f8" or part.view.format[0] != 100 or part.view.format[1] != 0 or part.view.ndim != len(shape):
-        return False
-    for axis in range(len(shape)):
-        if part.view.shape[axis] != cython.cast(cython.Py_ssize_t, shape[axis]):
-            return False
-    return cython.cast(cython.size_t, part.view.buf) % 8 == 0
 
 
 @cython.cfunc

@@ -12,7 +12,7 @@ except ImportError:
     from chainrule.core import cython_shim as cython
 
 if cython.compiled:
-    from cython.cimports.chainrule._kernels import PyErr_CheckSignals, PyObject, item_at
+    from cython.cimports.chainrule._kernels import PyDict_Next, PyErr_CheckSignals, PyObject, item_at
 else:
     from chainrule.core.pointers import PyErr_CheckSignals, item_at
 
@@ -20,6 +20,7 @@ from chainrule.core.buffers import Buffer, Integers
 from chainrule.core.calling import Entry
 from chainrule.core.executing import Executor, Native
 from chainrule.core.flags import Flag
+from chainrule.core.numbers import changes, count_change
 from chainrule.core.outcomes import copy
 from chainrule.core.tracing import tracing_here, tracing_somewhere
 from chainrule.core.updating import Update
@@ -56,7 +57,8 @@ class Step:
     _numbers: dict  # by parameter: its number
     _update: Update
     _loss: cython.double
-    _given: tuple  # for each Value among the arguments the number of the parameter that it is, or None
+    _seen: cython.longlong  # the changes that were counted when all was read or written last
+    _given: list  # for each Value among the arguments the number of the parameter that it is, or -1
     # By parameter: where its number lies among the executor's values, -1 where the program does not use it; and
     # whether the program gives it a gradient.
     _where: Integers
@@ -87,8 +89,14 @@ class Step:
         self._entry = entry
         self._parameters = list(parameters)
         self._numbers = {parameter: number for number, parameter in enumerate(self._parameters)}
+        for parameter in self._parameters:
+            cython.cast(Value, parameter)._flags |= Flag.STEPPED
         self._update = Update(update, list(state), hyper, counter)
-        self._lay_out(entry.executor, ())
+        self._lay_out(entry.executor, [-1] * len(entry.reader.values))
+
+    def export_state(self) -> None:
+        """Write the optimizer's state to the arrays that were given for it, which are read anew at the next run."""
+        self._update.export_state()
 
     def run(self, n: int, arguments: tuple[Any, ...], keywords: dict[str, Any] | None = None) -> tuple[int, float]:
         """Take up to n steps; return how many, and the loss of the last, from before its update.
@@ -112,12 +120,13 @@ class Step:
         if not executor.take():
             raise GraphError("a compiled step was called while it ran; call one after the other")
         try:
-            if self._entry.prepare(arguments, keywords) and self._begin(executor):
+            if self._entry.read_arguments(arguments, keywords) and self._begin(executor):
                 try:
                     self._repeat(n)
                 finally:
                     if self.done:
                         self._write_back()
+                self._seen = changes()
         finally:
             self._entry.reader.release()
             self._clear_copied()
@@ -128,19 +137,37 @@ class Step:
     def _begin(self, executor: Executor) -> cython.int:
         """Make ready for a run with the arguments that were read; return 0 where that cannot be."""
         place: cython.Py_ssize_t
-        given: list = self._entry.reader.values
-        if len(given) or executor is not self._executor:
-            numbers = tuple([self._numbers.get(value) for value in given])
-            if numbers != self._given or executor is not self._executor:
-                self._lay_out(executor, numbers)
-        if self._has_computed_values():
+        if executor is not self._executor or not self._is_given_as_before():
+            self._lay_out(executor, [self._numbers.get(value, -1) for value in self._entry.reader.values])
+        changed: cython.bint = changes() != self._seen
+        self._seen = -1
+        if changed:
+            self._entry.read_values()
+        if (changed or len(self._given)) and self._has_computed_values():
             self.by_hand = True
             return 0
         for place in range(self._fixed.count):
             self._kept.numbers[place] = executor.values.numbers[self._fixed.numbers[place]]
         for place in range(self._sums.count):
             self._sums.numbers[place] = 0.0
-        self._update.load(self._parameters)
+        self._update.load(self._parameters, changed)
+        return 1
+
+    @cython.cfunc
+    @cython.inline
+    @cython.exceptval(-1)
+    def _is_given_as_before(self) -> cython.int:
+        """Tell whether the same arguments as in the last run are parameters, and the same ones."""
+        place: cython.Py_ssize_t
+        number: cython.Py_ssize_t
+        for place in range(len(self._given)):
+            value = item_at(self._entry.reader.values, place)
+            number = self._given[place]
+            if number < 0:
+                if cython.cast(Value, value)._flags & Flag.STEPPED and cython.cast(object, value) in self._numbers:
+                    return 0
+            elif value is not item_at(self._parameters, number):
+                return 0
         return 1
 
     @cython.cfunc
@@ -165,13 +192,14 @@ class Step:
         return found != 0
 
     @cython.cfunc
-    def _lay_out(self, executor: Executor, given: tuple) -> object:
+    def _lay_out(self, executor: Executor, given: list) -> object:
         """Find out which of the executor's numbers are which parameter's."""
         count: cython.Py_ssize_t = executor.values.count
         place: cython.Py_ssize_t
         index: cython.Py_ssize_t
         self._executor = executor
         self._given = given
+        self._seen = -1
         self._where = Integers(len(self._parameters))
         self._reached = Integers(len(self._parameters))
         self._fixed = Integers(count)
@@ -186,10 +214,10 @@ class Step:
         owned: Integers = Integers(count)
         reached = set(self._entry.reach.as_list())
         self._others.count = self._copies.count = self._fixed.count = 0
-        numbers = [*[self._numbers.get(value) for value in self._entry.live], *given]
+        numbers = [*[self._numbers.get(value, -1) for value in self._entry.live], *given]
         for place, parameter in enumerate(numbers):
             index = executor.order.numbers[place]
-            if parameter is None:
+            if parameter < 0:
                 if place in reached:
                     self._others.numbers[self._others.count] = place
                     self._others.count += 1
@@ -286,6 +314,7 @@ class Step:
             cython.cast(Value, node)._grad += self._sums.numbers[place]
             cython.cast(Value, node)._flags |= Flag.RECEIVED
         self._update.store()
+        count_change()
 
 
 @cython.cfunc
@@ -338,10 +367,21 @@ class Steps:
     def _is_as_expected(self) -> cython.int:
         if len(self.watched) != len(self.expected):
             return 0
-        for name, before in self.expected.items():
-            if self.watched.get(name) is not before:
-                return 0
-        return 1
+        if cython.compiled:
+            here: cython.Py_ssize_t = 0
+            there: cython.Py_ssize_t = 0
+            name: cython.pointer[PyObject] = cython.NULL
+            now: cython.pointer[PyObject] = cython.NULL
+            known: cython.pointer[PyObject] = cython.NULL
+            before: cython.pointer[PyObject] = cython.NULL
+            # one is a copy of the other, so that its names have the same order
+            while PyDict_Next(self.watched, cython.address(here), cython.address(name), cython.address(now)):
+                if not PyDict_Next(self.expected, cython.address(there), cython.address(known), cython.address(before)):
+                    return 0
+                if name != known or now != before:
+                    return 0
+            return 1
+        return list(map(id, self.watched.values())) == list(map(id, self.expected.values()))
 
     def missed(self, arguments: tuple[Any, ...], keywords: dict[str, Any] | None) -> float:
         """Take a step that the last one does not serve."""

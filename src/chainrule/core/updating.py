@@ -44,6 +44,8 @@ class Update:
     _hyper_numbers: cython.p_double  # where the array has them
     _hyper: Buffer
     _counter: cython.Py_ssize_t
+    _current: cython.bint  # the state here is that of the arrays,
+    _pending: cython.bint  # or a later one
     _executor: Executor
     _where: Integers
     _used_state: Buffer
@@ -67,12 +69,15 @@ class Update:
         self._hyper_numbers = _numbers_of(hyper)
         self._hyper = Buffer(len(hyper))
         self._counter = counter
+        self._current = False
+        self._pending = False
 
     @cython.cfunc
     def lay_out(self, executor: Executor, where: Integers) -> object:
         """Make room for an executor, among whose values parameter j is number `where[j]`, or unused if that is -1."""
         count: cython.Py_ssize_t = 0
         parameter: cython.Py_ssize_t
+        self.export_state()
         for parameter in range(where.count):
             count += where.numbers[parameter] < 0
         self._executor = executor
@@ -83,14 +88,16 @@ class Update:
         self._no_gradients = Buffer(count)
 
     @cython.cfunc
-    def load(self, parameters: list) -> object:
-        """Read state, hyperparameters and unused parameters; the executor has read the others."""
+    def load(self, parameters: list, values: cython.bint) -> object:
+        """Read state, hyperparameters and, where their values are asked for, unused parameters."""
         place: cython.Py_ssize_t
         unused: cython.Py_ssize_t = 0
-        self._exchange_state(True)
+        if not self._current:
+            self._exchange_state(True)
+            self._current = True
         for place in range(self._hyper.count):
             self._hyper.numbers[place] = float(self._hyper_numbers[place])
-        if self.unused.count:
+        if values and self.unused.count:
             for place in range(self._where.count):
                 if self._where.numbers[place] < 0:
                     self.unused.numbers[unused] = cython.cast(Value, item_at(parameters, place))._data
@@ -98,11 +105,19 @@ class Update:
 
     @cython.cfunc
     def store(self) -> object:
-        """Write state and hyperparameters back."""
+        """Write hyperparameters back; the state stays here until somebody asks for it."""
         place: cython.Py_ssize_t
-        self._exchange_state(False)
+        self._pending = len(self._state) > 0
         for place in range(self._hyper.count):
             self._hyper_numbers[place] = self._hyper.numbers[place]
+
+    @cython.cfunc
+    def export_state(self) -> object:
+        """Write the state to the arrays if it is later than theirs; from now on they have the right one."""
+        if self._pending:
+            self._exchange_state(False)
+        self._pending = False
+        self._current = False
 
     @cython.cfunc
     def _exchange_state(self, read: cython.bint) -> object:

@@ -67,6 +67,7 @@ class Value:
         self._data = to_float(data, "Value") if not tracing_somewhere() else traced_number(self, data)
         if type(self) is not Value:
             self._flags |= Flag.TRACKED
+        count_change()
         if _children != () and recording():
             make_custom(self, list(_children))
         if _op:
@@ -382,7 +383,7 @@ if not cython.compiled:
 from chainrule.core.backward import StaleGradientWarning, run_backward  # noqa: E402
 from chainrule.core.making import apply, detach, make_custom, operator, set_backward, unary  # noqa: E402
 from chainrule.core.node import blank  # noqa: E402
-from chainrule.core.numbers import set_data, set_grad, to_float  # noqa: E402
+from chainrule.core.numbers import count_change, set_data, set_grad, to_float  # noqa: E402
 from chainrule.core.operands import (  # noqa: E402
     attributes_or_none,
     has_constant_exponent,

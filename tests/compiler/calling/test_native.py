@@ -162,6 +162,7 @@ def test_steps_with_an_update_at_an_address(traced: Trace, parameters: list[Valu
     assert step.run(2, (1.0, np.ones(3))) == (2, 2.0 - 0.75 + 3.0 - 0.75)
     assert [v.data, unused.data, u.data] == [3.0 - 1.5, 1.0 - 0.5, 2.0 - 1.5]
     assert [v.grad, unused.grad, u.grad] == [1.0, 0.0, 1.0]
+    step.export_state()
     assert [list(each) for each in state] == [[1.0, 0.0, 1.0], [2.0, 2.0, 2.0]]
     assert list(hyper) == [0.5, 0.0, 9.0]
 

@@ -90,6 +90,7 @@ def test_training(name: str, calls: list[int]) -> None:
         assert (done, step.done) == (n, n)
         assert loss == pytest.approx(eagerly(eager_fn, optimizer, n, [0.3, -0.8]), rel=1e-12)
         assert numbers_of(compiled) == pytest.approx(numbers_of(plain), rel=1e-12, nan_ok=True)
+    step.export_state()
     for array, kept in zip(fused.state, optimizer.state.values(), strict=True):
         assert array == pytest.approx(kept, rel=1e-12, abs=1e-300, nan_ok=True)
     if fused.counter >= 0:
@@ -214,11 +215,58 @@ def test_eager_changes_between_runs_are_seen() -> None:
     step = fused.step(entry_of(fn, [1.0, 2.0], live=parameters))
     step.run(2, ([1.0, 2.0],))
     parameters[0].data = 0.25
+    step.export_state()
+    assert fused.state[0].all()
     fused.state[0][:] = 0.0
     fused.hyper[0] = 0.0  # the learning rate
     step.run(1, ([1.0, 2.0],))
     assert parameters[0].data == 0.25
+    step.export_state()
     assert fused.state[0] == pytest.approx(eager_gradients([fn([1.0, 2.0])], [1.0], parameters))
+
+
+def set_by_init(value: Value) -> None:
+    Value.__init__(value, 0.75)
+
+
+def optimize_by_hand(value: Value) -> None:
+    value.grad = value.data - 0.75
+    optim.SGD([value], lr=1.0).step()
+
+
+CHANGES: dict[str, Callable[[Value], Any]] = {
+    "data": lambda value: setattr(value, "data", 0.75),
+    "write_data": lambda value: engine.write_data([value], np.array([0.75])),
+    "__init__": set_by_init,
+    "an optimizer": optimize_by_hand,
+    "another step": lambda value: Step(
+        entry_of(lambda x: value * x, 1.0, live=[value]), [value], lambda p, *_: (p * 0.0 + 0.75,), [], np.zeros(0)
+    ).run(1, (1.0,)),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_data_changed_between_runs_is_read_anew(name: str) -> None:
+    """Otherwise a run goes on from what the last one left in its own memory."""
+    w, frozen = Value(0.5), Value(3.0)
+    step = Fused(optim.SGD([w], lr=0.125)).step(entry_of(lambda x: w * frozen * x, 1.0, live=[frozen, w]))
+    for changed in (w, frozen):
+        step.run(1, (1.0,))
+        w.grad = frozen.grad = 1.0
+        CHANGES[name](changed)
+        assert changed.data == pytest.approx(0.75)
+        expected = w.data * frozen.data
+        assert step.run(1, (1.0,)) == (1, pytest.approx(expected))
+        w.data, frozen.data = 0.5, 3.0
+
+
+def test_a_value_that_gets_a_backward_between_runs() -> None:
+    w, frozen = Value(0.5), Value(3.0)
+    step = Fused(optim.SGD([w], lr=0.125)).step(entry_of(lambda x: w * frozen * x, 1.0, live=[frozen, w]))
+    assert step.run(1, (1.0,))[0] == 1
+    frozen._backward = lambda: None
+    assert step.run(1, (1.0,))[0] == 0
+    assert step.by_hand
 
 
 def test_another_executor_takes_over() -> None:
