@@ -156,17 +156,17 @@ def expm1(x: Lanes) -> Lanes:
 
 
 def tanh(x: Lanes) -> Lanes:
-    """Return the hyperbolic tangent, by u / (u + 2) with u = e^(2|x|) − 1."""
-    size = abs(x)
-    rounded = size.fused(2.0 * LOG2_E, ROUNDER)
+    """Return the hyperbolic tangent, by u / (u + 2) with u = e²ˣ − 1."""
+    rounded = x.fused(2.0 * LOG2_E, ROUNDER)
     n = rounded - ROUNDER
     if x.writer.fuses:  # what n · LN2 lacks, n · 2e-17, is nothing where the slope of tanh is not
-        less_one = _less_one(n.fused(-LN2, size + size))
+        less_one = _less_one(n.fused(-LN2, x + x))
     else:
-        less_one = _less_one(n.fused(-LN2_LOW, n.fused(-LN2_HIGH, size + size)))
+        less_one = _less_one(n.fused(-LN2_LOW, n.fused(-LN2_HIGH, x + x)))
     scale = _power_of_two(rounded)
     quotient = scale.fused(less_one, scale - 1.0) / scale.fused(less_one, scale + 1.0)
-    return (size > 22.0).choose(1.0, quotient).intrinsic("copysign", x)  # beyond, the scale is no power of 2
+    limit = x.lift(1.0).spread(x.lanes).intrinsic("copysign", x)
+    return (abs(x) > 22.0).choose(limit, quotient)  # where the scale may be no power of 2
 
 
 def exp_difference(a: Lanes, b: Lanes) -> Lanes:
