@@ -17,4 +17,4 @@ class Flag:
     UNRECORDED = 256  # … and made under no_grad, so that no gradient flows through it
     ELSEWHERE = 1024  # made in a thread while another one traced
     LISTED = 512  # while a trace is exported: a node from before the trace whose row is in `_waiting`
-    STEPPED = 1024  # a parameter of a compiled step
+    STEPPED = 2048  # a parameter of a compiled step
