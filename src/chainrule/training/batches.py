@@ -29,6 +29,36 @@ def side_by_side(predictions: list[Any]) -> list[Value]:
     return [value for row in predictions for value in row]
 
 
+# (rows, targets) -> (the loss, the outputs of all rows one behind the other)
+Batch: TypeAlias = Callable[[Sequence[Any], Sequence[Any]], tuple[Value, list[Value]]]
+
+
+def batch_of(forward: Callable[[Any], Any], loss: Callable[[Any, Any], Any]) -> Batch:
+    """Return the function that runs a batch as Python."""
+
+    def run(rows: Sequence[Any], targets: Sequence[Any]) -> tuple[Value, list[Value]]:
+        predictions = [forward(row) for row in rows]
+        value = loss(predictions, targets)
+        if not isinstance(value, Value):
+            raise ArgumentError(
+                f"the loss function returned {type(value).__name__} {value!r:.60}: "
+                "compute it from the predictions with Value operations, without .data or float()"
+            )
+        return value, side_by_side(predictions)
+
+    return run
+
+
+def without_gradients_of_outputs(batch: Batch) -> Batch:
+    """Return the function that is compiled: outputs are only looked at, so no gradient is computed for them."""
+
+    def run(rows: Sequence[Any], targets: Sequence[Any]) -> tuple[Value, list[Value]]:
+        loss, outputs = batch(rows, targets)
+        return loss, [value.detach() for value in outputs]
+
+    return run
+
+
 @final
 class Batches:
     """Runs the batches of a training; under 'auto' each size as pays best, and eagerly what cannot be compiled.
@@ -38,10 +68,12 @@ class Batches:
     """
 
     def __init__(self, model: Any, forward: Callable[[Any], Any], loss: Callable[[Any, Any], Any], mode: Mode) -> None:
-        self.model, self.forward, self.loss, self.mode = model, forward, loss, mode
+        self.model, self.mode = model, mode
+        self.eager = batch_of(forward, loss)
+        self.traceable = without_gradients_of_outputs(self.eager)
         self.parameters = len(model.parameters())
         self.expected: dict[int, int] = {}
-        self.functions: dict[int, Callable[[Any, Any], tuple[Value, list[Value]]]] = {}
+        self.functions: dict[int, Batch] = {}
         self.settings: Settings | None = None
         self.changes = 0
         self.fallback = ""
@@ -66,22 +98,6 @@ class Batches:
             function = self.functions[len(rows)] = self._way(len(rows))
         return function(rows, targets)
 
-    def eager(self, rows: Sequence[Any], targets: Sequence[Any]) -> tuple[Value, list[Value]]:
-        """Run a batch as Python."""
-        predictions = [self.forward(row) for row in rows]
-        loss = self.loss(predictions, targets)
-        if not isinstance(loss, Value):
-            raise ArgumentError(
-                f"the loss function returned {type(loss).__name__} {loss!r:.60}: "
-                "compute it from the predictions with Value operations, without .data or float()"
-            )
-        return loss, side_by_side(predictions)
-
-    def traceable(self, rows: Sequence[Any], targets: Sequence[Any]) -> tuple[Value, list[Value]]:
-        """Run a batch whose outputs are only looked at, so that no gradient is computed for them."""
-        loss, outputs = self.eager(rows, targets)
-        return loss, [value.detach() for value in outputs]
-
     def fall_back(self, why: str) -> None:
         """Run everything eagerly from now on."""
         self.fallback, self.settings = why, None
@@ -91,7 +107,7 @@ class Batches:
         """Return what runs the batches: 'native', 'tape', 'eager', or two of them."""
         return ", ".join(dict.fromkeys(getattr(way, "executor", "eager") for way in self.functions.values())) or "eager"
 
-    def _way(self, rows: int) -> Callable[[Any, Any], tuple[Value, list[Value]]]:
+    def _way(self, rows: int) -> Batch:
         """Return how batches of so many rows are run."""
         if self.mode is False or self.fallback:
             return self.eager

@@ -10,6 +10,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 MISSING = object()
+PACKAGE = __name__.partition(".")[0]
 # What a name of a function that is only called may hold to be guarded: a number or a text.
 PLAIN = (float, int, str, bytes, complex, type(None))
 
@@ -68,15 +69,33 @@ class Outside:
 
 def outside_of(function: Any) -> Outside:
     """Return what a function names in its own code, and the numbers that functions beside it name, if it calls them."""
-    plain = _plain_function(function)
-    if plain is None:
-        return Outside((), ())
-    names = [*_names(plain), *_attributes(function, plain)]
-    helpers = _helpers(plain)
-    for helper in helpers:
-        names += [name for name in _names(helper) if isinstance(name.read(), PLAIN)]
-    asks = any("type" in _loaded(each.__code__) and "type" not in each.__globals__ for each in (plain, *helpers))
+    names: list[Name] = []
+    asks = False
+    for given, plain in _persons_own(function):
+        names += [*_names(plain), *_attributes(given, plain)]
+        helpers = _helpers(plain)
+        for helper in helpers:
+            names += [name for name in _names(helper) if isinstance(name.read(), PLAIN)]
+        asks |= any("type" in _loaded(each.__code__) and "type" not in each.__globals__ for each in (plain, *helpers))
     return Outside(tuple(names), tuple([name.read() for name in names]), asks)
+
+
+def _persons_own(function: Any) -> list[tuple[Any, FunctionType]]:
+    """Return a function with its plain form; for one of this package, such as `fit` compiles, those that it wraps."""
+    found: list[tuple[Any, FunctionType]] = []
+    waiting = [function]
+    for each in waiting:
+        plain = _plain_function(each)
+        if plain is None:
+            continue
+        if plain.__globals__.get("__name__", "").partition(".")[0] != PACKAGE:
+            found.append((each, plain))
+            continue
+        for name in _names(plain):
+            inner = name.read() if name.kind == "closure variable" else None
+            if not any(inner is known for known in waiting):
+                waiting.append(inner)
+    return found
 
 
 def _helpers(function: FunctionType) -> list[FunctionType]:
