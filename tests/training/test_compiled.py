@@ -129,10 +129,39 @@ def test_true_insists() -> None:
     def loss(predictions: Any, targets: Any) -> Any:
         return losses.mse(predictions, targets) + 0.0 * predictions[0].grad
 
-    with pytest.raises(ArgumentError, match=r"compile=True, and .*loss"):
+    with pytest.raises(ArgumentError, match=r"compile=True, and the batch runs eagerly: .*gradient"):
         trained(True, loss=loss)
     history, _ = trained("auto", loss=loss)
-    assert "loss" in history.fallback
+    assert history.fallback.startswith("the batch runs eagerly: ")
+
+
+def test_what_the_loss_of_a_person_names_is_guarded() -> None:
+    def training(mode: Any) -> tuple[History, Any]:
+        strength = 0.1
+
+        def loss(predictions: Any, targets: Any) -> Any:
+            return losses.mse(predictions, targets) * strength
+
+        def weaken(epoch: int, logs: Any) -> None:
+            nonlocal strength
+            del logs
+            strength = 1.0 / epoch
+
+        return trained(mode, loss=loss, callbacks=[weaken], epochs=4)
+
+    same(training(False), training("auto"))
+
+
+def test_a_loss_that_collects_runs_eagerly_and_collects_each_batch_once() -> None:
+    seen: list[float] = []
+
+    def loss(predictions: Any, targets: Any) -> Value:
+        seen.extend(targets)
+        return losses.mse(predictions, targets)
+
+    history, _ = trained("auto", loss=loss, epochs=2)
+    assert sorted(seen) == sorted([*LINE, *LINE])
+    assert "changes the list 'seen'" in history.fallback
 
 
 class Cooling(Module):

@@ -51,6 +51,7 @@ class Options:
         check_every: every how many calls the results are compared with the function's own; None for never.
         expected_calls: how often it will be called, where that is known: decides whether machine code pays.
         say: is told the sentences about falling back.
+        title: what sentences and reports call the function, in place of its name and line.
     """
 
     executor: str = "auto"
@@ -58,6 +59,7 @@ class Options:
     check_every: int | None = None
     expected_calls: float | None = None
     say: Callable[[str], None] = warn
+    title: str = ""
 
 
 @dataclass
@@ -102,6 +104,7 @@ class CompiledFunction(Entries):
 
     Attributes:
         fn: the function.
+        place: its name and line.
         traces: how often it was traced.
         eager_calls: how many calls ran as Python.
         notes: what was said.
@@ -115,6 +118,7 @@ class CompiledFunction(Entries):
         functools.update_wrapper(self, fn, updated=())
         self.fn = fn
         self.options = options
+        self.place = options.title or place_of(fn)
         self.traces = self.eager_calls = self.calls = 0
         self.notes: list[str] = []
         self.structures: list[Structure] = []
@@ -197,7 +201,7 @@ class CompiledFunction(Entries):
         if found is not None:
             self.forget()
             raise StaleTraceError(
-                f"{place_of(self.fn)} no longer computes what was traced: {found}; something that it reads and that is "
+                f"{self.place} no longer computes what was traced: {found}; something that it reads and that is "
                 "neither an argument nor a Value has changed: pass it as an argument"
             )
 
@@ -218,7 +222,7 @@ class CompiledFunction(Entries):
             for each in kept:
                 served[each.built.name] += each.entry.calls
             return Report(
-                function=place_of(self.fn),
+                function=self.place,
                 native_calls=served["native"],
                 interpreted_calls=served["tape"],
                 eager_calls=self.eager_calls,
@@ -246,7 +250,7 @@ class CompiledFunction(Entries):
         return self._latest().built.source or self.program()
 
     def __repr__(self) -> str:
-        return f"<compiled {place_of(self.fn)}>"
+        return f"<compiled {self.place}>"
 
     def _structure_of(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Structure:
         """Return what is known of arguments of this structure; a new one without traces where nothing is."""
@@ -276,7 +280,7 @@ class CompiledFunction(Entries):
         if built.hint and self.options.say is warn:
             hint(built.note)
         if built.failure:
-            self._say(compiler_failed(self.fn, built.failure))
+            self._say(compiler_failed(self.place, built.failure))
         return Specialised(Entry(built.executor, traced), traced, built)
 
     def _keep(self, structure: Structure, made: Specialised) -> None:
@@ -290,7 +294,7 @@ class CompiledFunction(Entries):
 
     def _give_up(self, structure: Structure) -> None:
         """Run a structure eagerly from now on, and say why; one trace stays, to know the structure by."""
-        self._say(too_many_traces(self.fn, len(structure.traces), structure.traces[-1].failed()))
+        self._say(too_many_traces(self.place, len(structure.traces), structure.traces[-1].failed()))
         self._retire(structure)
         structure.eager = True
         del structure.traces[1:]
@@ -317,7 +321,7 @@ class CompiledFunction(Entries):
             if len(self.refused) > MOST_STRUCTURES:
                 del self.refused[next(iter(self.refused))]
         if self._refuses(arguments, keywords):
-            self._say(not_traced(self.fn, refusal))
+            self._say(not_traced(self.place, refusal))
 
     def _kept(self) -> list[Specialised]:
         """Return the traces in use, the one that served last first."""
@@ -329,7 +333,7 @@ class CompiledFunction(Entries):
             kept = self._kept()
         if not kept:
             why = f": {self.notes[-1]}" if self.notes else ": call it once"
-            raise ArgumentError(f"{place_of(self.fn)} has no program{why}")
+            raise ArgumentError(f"{self.place} has no program{why}")
         return kept[0]
 
     def _say(self, sentence: str) -> None:

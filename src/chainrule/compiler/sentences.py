@@ -47,20 +47,20 @@ def place_of(fn: Callable[..., Any]) -> str:
     return name_of(fn) + where
 
 
-def not_traced(fn: Callable[..., Any], refusal: ChainruleError) -> str:
+def not_traced(place: str, refusal: ChainruleError) -> str:
     """Return the sentence about a function that cannot be traced."""
-    return f"{place_of(fn)} runs eagerly: {Exception.__str__(refusal)}"
+    return f"{place} runs eagerly: {Exception.__str__(refusal)}"
 
 
-def too_many_traces(fn: Callable[..., Any], times: int, why: str) -> str:
+def too_many_traces(place: str, times: int, why: str) -> str:
     """Return the sentence about a structure whose guards never hold for long."""
-    return f"{place_of(fn)} runs eagerly for arguments like these, after {times} traces none of which fits: {why}"
+    return f"{place} runs eagerly for arguments like these, after {times} traces none of which fits: {why}"
 
 
-def compiler_failed(fn: Callable[..., Any], failure: str) -> str:
+def compiler_failed(place: str, failure: str) -> str:
     """Return the sentence about a program of which no machine code could be made, by a mistake of ours."""
     return (
-        f"{place_of(fn)} runs on the tape interpreter: the compiler failed ({failure:.200}). "
+        f"{place} runs on the tape interpreter: the compiler failed ({failure:.200}). "
         "This is a mistake in chainrule: please report it; executor='tape' says nothing of it"
     )
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from chainrule.compiler.function import CompiledFunction, Options, Specialised
 from chainrule.compiler.report import Report
-from chainrule.compiler.sentences import place_of
 from chainrule.compiler.updating import Fused, fuse, identity
 from chainrule.engine import MISS, Step, Steps, Value
 from chainrule.errors import ArgumentError
@@ -56,7 +55,7 @@ class CompiledStep(Steps):
         return self.function.source()
 
     def __repr__(self) -> str:
-        return f"<compiled step of {place_of(self.function.fn)} with {self.optimizer!r}>"
+        return f"<compiled step of {self.function.place} with {self.optimizer!r}>"
 
     def _repeat(self, n: int, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> float:
         """Take n steps, as many at a time as guards and the optimizer allow."""
@@ -158,5 +157,5 @@ class CompiledStep(Steps):
 
     def _not_one_value(self, returned: str) -> ArgumentError:
         return ArgumentError(
-            f"{place_of(self.function.fn)} returned {returned}, and a step needs the loss alone: return one Value"
+            f"{self.function.place} returned {returned}, and a step needs the loss alone: return one Value"
         )

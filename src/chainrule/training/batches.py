@@ -131,7 +131,7 @@ class _Compiled:
 
         self.batches = batches
         times = batches.expected.get(rows) if batches.mode == "auto" else None
-        options = Options(expected_calls=times, say=self.say)
+        options = Options(expected_calls=times, say=self.say, title="the batch")
         self.function = CompiledFunction(batches.traceable, options)
         self.calls = 0
 
