@@ -242,3 +242,12 @@ def test_wiring_without_structure_is_refused_after_differentiation() -> None:
     answer = differentiate(classes, limit=20)
     assert isinstance(answer, Irregular)
     assert "different kinds" in answer.reason
+
+
+@pytest.mark.parametrize(("width", "regular"), [(40, True), (4, False)])
+def test_a_thousand_steps_are_many_classes_but_not_too_many_if_they_are_wide(width: int, regular: bool) -> None:
+    values = [Value(x) for x in np.linspace(-1, 1, width)]
+    steps: list[Any] = list(values)
+    for _ in range(1300):
+        steps = [x.sin() for x in steps]
+    assert isinstance(raise_program(program_of([cr.sum(steps)], values)), ClassProgram) is regular

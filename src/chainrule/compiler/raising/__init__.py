@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Irregular", "differentiate", "forward_count", "raise_program", "run_classes", "verify"]
 
-LIMIT = 1200  # classes, beyond which a program is not worth compiling: code grows with each
-JOINT_LIMIT = 3000  # the same with the gradients'
-FEW = 200  # so many classes are no harm, however small they are
-SMALL = 8  # scalars a class, on average, are too few
+LIMIT = 2000  # classes, beyond which compiling takes too long: a millisecond for each
+JOINT_LIMIT = 6000  # the same with the gradients'
+# So many classes need so many scalars each, on average: layers and time steps, whose code is shared, have more.
+FEWEST = ((0, 0), (200, 8), (1200, 32))
 
 
 def raise_program(program: Program, limit: int = LIMIT) -> ClassProgram | Irregular:
@@ -47,7 +47,8 @@ def differentiate(program: ClassProgram, limit: int = JOINT_LIMIT) -> ClassProgr
 def _if_regular(program: ClassProgram, limit: int) -> ClassProgram | Irregular:
     count = len(program.classes)
     size = sum(this.size for this in program.classes)
-    if count <= limit and (count <= FEW or size >= SMALL * count):
+    fewest = max(scalars for classes, scalars in FEWEST if count >= classes)
+    if count <= limit and size >= fewest * count:
         return program
     return Irregular(f"it has {count} different kinds of scalars among {size}", size)
 
