@@ -28,6 +28,13 @@ def tree(v):
         v = [v[i] + v[i + 1] if i + 1 < len(v) else v[i] for i in range(0, len(v), 2)]
     return v[0]
 
+def by_columns(W, v):
+    totals = [0.0] * len(W)
+    for i in range(len(v)):
+        for j in range(len(W)):
+            totals[j] = totals[j] + W[j][i] * v[i]
+    return totals
+
 def largest(v):
     best = v[0]
     for e in v[1:]:
@@ -76,6 +83,9 @@ class RandomProgram:
         w = [[Value(x) for x in numbers(features)] for _ in range(neurons)]
         q = fixed[0] * fixed[1] + 0.5  # an interior Value that the function captures
         v = p[2] if self.alias else Value(numbers(1)[0])
+        vs = [Value(x) for x in numbers(features)]
+        if self.alias:
+            vs[0], vs[-1] = w[0][0], v
         xs = numbers(features)
         zs = xs if self.alias else numbers(features)
         table = [numbers(features) for _ in range(samples)]
@@ -83,8 +93,9 @@ class RandomProgram:
         namespace: dict[str, Any] = {"cr": cr, "Value": Value}
         exec(_compiled(self.text), namespace)  # the text was made above
         function = namespace["make"](*p, b, w, q)
-        leaves = list(dict.fromkeys([*p, *b, *(each for row in w for each in row), *fixed, v]))
-        return Draw(function, (_number(chance), v, xs, zs, self._table(table), y), leaves)
+        leaves = list(dict.fromkeys([*p, *b, *(each for row in w for each in row), *fixed, v, *vs]))
+        count = chance.choice((1, 2, 2, 3))
+        return Draw(function, (_number(chance), v, vs, xs, zs, self._table(table), y, count), leaves)
 
     def _table(self, rows_: list[list[float]]) -> Any:
         if self.table == "array":
@@ -121,6 +132,7 @@ def random_programs(draw: DrawFunction) -> RandomProgram:
         [Term("p0", 1.5), Term("p1", 1.5), Term("p2", 1.5), Term("q", 3.0), Term("v", 1.5), Term("x", 1.5, False)],
         [
             *(Row(name, "n", 1.5, False) for name in ("XS", "ZS")),
+            Row("VS", "n", 1.5),
             Row("B", "m", 1.5),
             Row("W[0]", "n", 1.5),
             Row("Y", "s", 1.5, False),
@@ -129,6 +141,6 @@ def random_programs(draw: DrawFunction) -> RandomProgram:
     writer.block(scope, draw(st.integers(2, 5)), 1)
     writer.result(scope)
     body = "\n".join(writer.lines)
-    text = f"{HELPERS}\ndef make(p0, p1, p2, B, W, q):\n    def f(x, v, XS, ZS, X, Y):\n{body}\n    return f\n"
+    text = f"{HELPERS}\ndef make(p0, p1, p2, B, W, q):\n    def f(x, v, VS, XS, ZS, X, Y, K):\n{body}\n    return f\n"
     table = draw(st.sampled_from(("lists", "array", "tuples", "dicts")))
     return RandomProgram(text, lengths, table, draw(st.booleans()), draw(st.integers(0, 10**6)))

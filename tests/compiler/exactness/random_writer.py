@@ -158,6 +158,8 @@ class Writer:
             self.recurrent,
             self.shares,
             self.detached,
+            self.repeated,
+            self.columns,
         ]
         for _ in range(count):
             if depth and self.chance():
@@ -245,6 +247,30 @@ class Writer:
         self.write(f"    {name} = cr.tanh({self.expression(inner).text} + {name} * p1)")
         scope.terms.append(Term(name, 1.5))
 
+    def repeated(self, scope: Scope) -> None:
+        """As many times as an argument says, or until a Value is large: Python looks."""
+        inner = scope.inner()
+        name = self.fresh("m")
+        inner.terms = [Term(name, 3.0), *inner.terms[-3:]]
+        self.write(f"{name} = {self.choose(('p1', 'q', 'v * p0'))}")
+        self.write("for i in range(K):")
+        self.write(f"    {name} = 3.0 * cr.tanh({self.expression(inner).text} + {name})")
+        if self.one_of(3):
+            self.write(f"    if {name} > 1.25:")
+            self.write("        break")
+        scope.terms.append(Term(name, 3.0))
+
+    def columns(self, scope: Scope) -> None:
+        """A layer feature by feature, each neuron's sum growing in a list; or one neuron by its number."""
+        row = self.choose([each for each in scope.rows if each.length == "n"])
+        name = self.fresh("n")
+        if self.one_of(3):
+            self.write(f"{name} = W[K % len(W)][-1] * {row.name}[K % len({row.name})]")
+            scope.terms.append(tamed(Term(name, 1.5 * row.bound)))
+        else:
+            self.write(f"{name} = [cr.sin(each) for each in by_columns(W, {row.name})]")
+            scope.rows.append(Row(name, "m", 1.0))
+
     def shares(self, scope: Scope) -> None:
         row = self.choose(scope.rows)
         name = self.fresh("k")
@@ -283,7 +309,7 @@ class Writer:
 
     def result(self, scope: Scope) -> None:
         """Give back what nearly everything above goes into, so that little of it is dead."""
-        sums = [f"cr.sum({each.name})" for each in scope.rows[5:] if each.value]
+        sums = [f"cr.sum({each.name})" for each in scope.rows[6:] if each.value]
         terms = [each.text for each in scope.terms[6:] if each.value]
         weighted = [f"{0.25 + 0.125 * i} * {each}" for i, each in enumerate([*sums, *terms])]
         text = " + ".join([*weighted, f"({self.expression(scope).text})", "0.0625 * p0"])
