@@ -167,6 +167,11 @@ class Optimizer:
         self.state = dict(zip(names, state, strict=True))
         self.steps += 1
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles hold: the state itself, whoever keeps it."""
+        state = {name: array.copy() for name, array in self.state.items()}
+        return {**vars(self), "_state": state, "_bring": None}
+
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0."""
         zero_grad(self.parameters)

@@ -39,7 +39,7 @@ class Fused:
 
     def bring_state(self) -> None:
         """Have the state in `states`, whatever order the step that serves keeps it in."""
-        if self.serving is not None and hasattr(self.serving, "export_state"):
+        if self.serving is not None:
             self.serving.export_state()
 
     def take_state(self, given: Mapping[str, NDArray[np.float64]]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import random
 from collections.abc import Callable
 from typing import Any
@@ -258,6 +260,35 @@ def test_the_state_that_somebody_looks_at_and_changes_counts(executor: str) -> N
     step(ROWS, TARGETS)
     theirs.step()
     same(ours, theirs)
+
+
+def test_two_steps_share_an_optimizer(executor: str) -> None:
+    def losses_of(training: Training) -> list[Callable[[Any, Any], Value]]:
+        return [training.loss, lambda X, y: 0.5 * training.loss(X, y)]
+
+    ours, theirs = Training("adam"), Training("adam")
+    steps = [cr.compile(loss, optimizer=ours.optimizer, executor=executor) for loss in losses_of(ours)]
+    eager = losses_of(theirs)
+    for which in (0, 1, 1, 0, 0, 1):
+        steps[which](ROWS, TARGETS)
+        loss = eager[which](ROWS, TARGETS)
+        theirs.optimizer.zero_grad()
+        loss.backward()
+        theirs.optimizer.step()
+    same(ours, theirs)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))])
+def test_a_copied_optimizer_has_the_state_and_keeps_it(copied: Callable[[Any], Any], executor: str) -> None:
+    training = Training("adam")
+    step = cr.compile(training.loss, optimizer=training.optimizer, executor=executor)
+    step.run(3, ROWS, TARGETS)
+    twin, state = copied(training.optimizer), training.optimizer.state_dict()
+    step.run(3, ROWS, TARGETS)
+    assert twin.state_dict() == state
+    assert training.optimizer.state_dict()["state"] != state["state"]
+    twin.step()
+    assert twin.steps == 4
 
 
 @pytest.mark.parametrize("returned", [lambda x: [x], lambda x: (x, x)])
