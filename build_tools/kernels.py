@@ -60,11 +60,15 @@ cdef extern from *:
     '''
     #if defined(__GNUC__)
     #define chainrule_prefetch(item) __builtin_prefetch((const char *)(item) + 16)
+    #define chainrule_prefetch_node(item) \\
+        (__builtin_prefetch((const char *)(item) + 16, 1), __builtin_prefetch((const char *)(item) + 72, 1))
     #else
     #define chainrule_prefetch(item) ((void)(item))
+    #define chainrule_prefetch_node(item) ((void)(item))
     #endif
     '''
     void prefetch "chainrule_prefetch" (void *)
+    void prefetch_node "chainrule_prefetch_node" (void *)
 
 cdef extern from *:
     '''

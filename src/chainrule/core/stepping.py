@@ -12,7 +12,7 @@ except ImportError:
     from chainrule.core import cython_shim as cython
 
 if cython.compiled:
-    from cython.cimports.chainrule._kernels import PyDict_Next, PyErr_CheckSignals, PyObject, item_at
+    from cython.cimports.chainrule._kernels import PyDict_Next, PyErr_CheckSignals, PyObject, item_at, prefetch_node
 else:
     from chainrule.core.pointers import PyErr_CheckSignals, item_at
 
@@ -72,6 +72,7 @@ class Step:
     # Where numbers of arguments lie that are parameters with another place; and those places.
     _copies: Integers
     _origins: Integers
+    _captured: cython.Py_ssize_t  # how many of the live Values that get a gradient are no arguments
     _may_stop: cython.bint  # between a gradient and its update
     _last: Buffer  # the gradients of the last update, where they may be overwritten
 
@@ -143,7 +144,7 @@ class Step:
         self._seen = -1
         if changed:
             self._entry.read_values()
-        if (changed or len(self._given)) and self._has_computed_values():
+        if self._has_computed_values(0 if changed else self._captured):
             self.by_hand = True
             return 0
         for place in range(self._fixed.count):
@@ -180,12 +181,12 @@ class Step:
 
     @cython.cfunc
     @cython.exceptval(check=False)
-    def _has_computed_values(self) -> cython.bint:
-        """Tell whether a live Value that gets a gradient has operands, which would get theirs from it."""
+    def _has_computed_values(self, first: cython.Py_ssize_t) -> cython.bint:
+        """Tell whether a live Value that gets a gradient, from the first-th on, has operands that would get theirs."""
         found: cython.int = 0
         place: cython.Py_ssize_t
         places: cython.p_int = self._entry.reach.places.numbers
-        for place in range(self._entry.reach.count):
+        for place in range(first, self._entry.reach.count):
             value = self._live_value(places[place])
             found |= cython.cast(Value, value)._code != Code.LEAF
             found |= cython.cast(Value, value)._flags & Flag.CLOSURE
@@ -213,6 +214,7 @@ class Step:
             self._where.numbers[place] = -1
         owned: Integers = Integers(count)
         reached = set(self._entry.reach.as_list())
+        self._captured = len([place for place in reached if place < len(self._entry.live)])
         self._others.count = self._copies.count = self._fixed.count = 0
         numbers = [*[self._numbers.get(value, -1) for value in self._entry.live], *given]
         for place, parameter in enumerate(numbers):
@@ -303,6 +305,8 @@ class Step:
         reached: cython.p_int = self._reached.numbers
         for place in range(self._where.count):
             node = item_at(self._parameters, place)
+            if cython.compiled and place + 8 < self._where.count:
+                prefetch_node(item_at(self._parameters, place + 8))
             index = where[place]
             if index < 0:
                 _finish_step(cython.cast(Value, node), self._update.unused.numbers[unused], 0.0, False)
