@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Beside the tape, machine code saves some ns an operand and call; compiling takes some tenths of a second, and some µs
-# an operand. (With the uncompiled engine it saves more, and a training would have other last digits there.)
-SAVED, FIXED_COST, COST = 3e-9, 0.3, 2e-6
+# Beside the tape, machine code saves some ns an operand and call; compiling takes some tenths of a second, and half a
+# µs an operand. (With the uncompiled engine it saves more; but a training would then have other last digits there.)
+SAVED, FIXED_COST, COST = 3e-9, 0.3, 0.5e-6
 
 
 class _NoCodeError(Exception):
