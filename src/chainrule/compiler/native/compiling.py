@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 from chainrule.compiler.native import disk
@@ -15,6 +16,8 @@ from chainrule.compiler.native.memory import Memory
 from chainrule.compiler.native.nest_code import NestCode
 from chainrule.compiler.native.schedule import Schedule, choose, thrift_of
 from chainrule.compiler.native.sharing import MovedMemory, alike_nests
+from chainrule.compiler.native.strip_code import PARAMETER, StripMemory, lower_strip, strip_loop
+from chainrule.compiler.native.strips import Strips, strips_of
 from chainrule.compiler.native.text import Writer
 from chainrule.compiler.nests.nest import Buffer, NestProgram, Region
 from chainrule.errors import NotCompilableError, TooLargeError
@@ -112,13 +115,40 @@ def module_text(program: NestProgram, machine: Machine) -> tuple[str, tuple[str,
     """Return the LLVM text of a program, its two functions' names, how long it is, and the schedules in words."""
     if len(program.nests) > MOST_NESTS:
         raise TooLargeError(f"the program has {len(program.nests)} loop nests, and code is made for up to {MOST_NESTS}")
-    module = _Module(program, machine)
-    parts = [module.add(range(program.forward)), module.add(range(program.forward, len(program.nests)))]
+    strips = strips_of(program)
+    if strips is not None:
+        module = _Module(strips.program, machine)
+        forward, gradient = _in_strips(module, strips)
+    else:
+        module = _Module(program, machine)
+        forward = module.add(range(program.forward))
+        gradient = [*forward, *module.add(range(program.forward, len(program.nests)))]
     text = "\n".join([*module.functions, *sorted(module.declarations)])
     stamp = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
     names = (f"chainrule.{stamp}.forward", f"chainrule.{stamp}.gradient")
-    entries = [_entry(names[0], parts[0]), _entry(names[1], [*parts[0], *parts[1]])]
+    entries = [_entry(names[0], forward), _entry(names[1], gradient)]
     return "\n".join([text, *entries, ""]), names, module.instructions, module.schedules()
+
+
+def _in_strips(module: _Module, strips: Strips) -> tuple[list[str], list[str]]:
+    """Return what the two functions of a program call that runs strip by strip."""
+    forward: list[str] = []
+    gradient: list[str] = []
+    looped = strips.looped
+    module.do_not_share(looped)
+    for piece in (range(looped.start), looped, range(looped.stop, len(strips.program.nests))):
+        names: list[str] = []
+        for in_forward, numbers in groupby(piece, key=strips.forward.__contains__):
+            if piece is looped:
+                names += [module.add_strip(number, strips.count) for number in numbers]
+                forward += [module.add_loop(names, strips.count)] if in_forward else []
+            else:
+                calls = module.add(list(numbers))
+                gradient += calls
+                forward += calls if in_forward else []
+        if piece is looped:
+            gradient.append(module.add_loop(names, strips.count))
+    return forward, gradient
 
 
 def _entry(name: str, calls: Sequence[str]) -> str:
@@ -186,6 +216,29 @@ class _Module:
             self._write(self.writer, self.memory, lowered, schedule)
         self._close()
         return calls
+
+    def do_not_share(self, numbers: Sequence[int]) -> None:
+        """Keep nests out of shared functions."""
+        for number in numbers:
+            if number in self.alike:
+                for each in self.alike[number].numbers:
+                    del self.alike[each]
+
+    def add_strip(self, number: int, count: int) -> str:
+        """Write the function of one strip's nest and return its name."""
+        name, kind = self._new_name(), self.kinds[number]
+        lowered = lower_strip(self.program.nests[number], self.program.buffers, count)
+        schedule = self.chosen[kind] = choose(lowered, self.machine.width, self.thrift)
+        writer = self._writer(name, PARAMETER)
+        self._write(writer, StripMemory(writer, self.sizes, self.shared, count), lowered, schedule)
+        self._finish(writer)
+        return name
+
+    def add_loop(self, functions: Sequence[str], count: int) -> str:
+        """Write the function that calls these for every strip, and return the call of it."""
+        name = self._new_name()
+        self.functions.append(strip_loop(name, ARGUMENTS, functions, count))
+        return f"@{name}({ARGUMENTS})"
 
     def _shared_call(self, number: int) -> str | None:
         """Return the call for a nest that shares its function; the first one of those writes it."""

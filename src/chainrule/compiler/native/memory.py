@@ -94,7 +94,7 @@ class Memory:
                 stack.extend(node.operands)
                 if node.op == "load":
                     places.add(node.detail)
-        for place in sorted(places, key=lambda each: (region_number(each), each.table or 0)):
+        for place in sorted(places, key=lambda each: (region_number(each), each.table or 0, each.base, each.strides)):
             self._region_pointer(place)
             if place.table is not None:
                 self._table_pointer(place.table)
