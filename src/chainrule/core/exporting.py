@@ -30,7 +30,7 @@ INPUT = cython.declare(cython.int, -1)
 VALUE = cython.declare(cython.int, -2)
 
 
-def number_argument(number: float, kind: type, place: int) -> StandIn:
+def number_argument(number: float, kind: Any, place: int) -> StandIn:
     """Return the stand-in for the number at this place of the arguments of a traced function."""
     node = new_node(Code.LEAF, number)
     node._left_slope = place

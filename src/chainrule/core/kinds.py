@@ -12,7 +12,7 @@ MOST_EXACT = 2**53  # integers up to here are float64 numbers
 _known: dict[tuple[Any, ...], type | None] = {}
 
 
-def kind_after(code: int, left: type, right: type, other: object) -> type | None:
+def kind_after(code: int, left: Any, right: Any, other: object) -> Any:
     """Return the class of what an operator gives for numbers of two classes.
 
     None where float64 arithmetic is not what Python or numpy would do: they would round to another format, wrap
@@ -28,10 +28,12 @@ def kind_after(code: int, left: type, right: type, other: object) -> type | None
     return _known[key]
 
 
-def _kind_after(code: int, left: type, right: type) -> type | None:
+def _kind_after(code: int, left: Any, right: Any) -> Any:
     kinds = {left, right}
+    if any(kind.__module__ != "numpy" and kind not in (int, float, bool) for kind in kinds):  # a Fraction
+        return float if any(map(_is_float, kinds)) else None
     narrow = [kind for kind in kinds if _is_narrow(kind)]
-    kind: type | None
+    kind: Any
     if any(map(_is_float, narrow)) or (narrow and code not in (*COMPARISONS, Code.DIVIDE)):
         kind = None
     elif code in COMPARISONS:
@@ -45,16 +47,16 @@ def _kind_after(code: int, left: type, right: type) -> type | None:
     return kind
 
 
-def _is_float(kind: type) -> bool:
+def _is_float(kind: Any) -> bool:
     return issubclass(kind, float) or kind.__name__.startswith("float")
 
 
-def _is_narrow(kind: type) -> bool:
+def _is_narrow(kind: Any) -> bool:
     """Tell whether a class of numbers has fewer digits than float64 or wraps around early."""
     return kind not in (int, float, bool) and kind.__name__ not in ("float64", "int64")
 
 
-def _float64() -> type:
+def _float64() -> Any:
     import numpy as np
 
     return np.float64

@@ -220,7 +220,7 @@ class StandIn(Traced):
 
 
 @cython.cfunc
-def stand_in(node: Value, kind: type) -> StandIn:
+def stand_in(node: Value, kind: Any) -> StandIn:
     """Return the stand-in for a node's number."""
     made: StandIn = StandIn.__new__(StandIn)
     made.node = node

@@ -117,7 +117,7 @@ def _with_array(code: cython.int, number: StandIn, array: Any, reflected: cython
 
 
 @cython.cfunc
-def _guard_division(divisor: object, kind: type) -> object:
+def _guard_division(divisor: object, kind: object) -> object:
     """Make sure that later divisors are not 0 either, where Python raises and numpy warns."""
     node: Value
     if type(divisor) is StandIn:

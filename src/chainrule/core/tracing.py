@@ -41,7 +41,7 @@ class Traced:
     """
 
     node: Value
-    kind: type
+    kind: Any  # a class; C knows only those of the class `type` itself
 
 
 @cython.cfunc
