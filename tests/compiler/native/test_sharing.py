@@ -32,6 +32,7 @@ from tests.compiler.nests.drawing import drawn_program
 
 needs_llvm = pytest.mark.skipif(available() is not None, reason="no LLVM")
 NO_VALUES = np.zeros(0)
+INPUT = Buffer(Region.INPUT, 0, 18)
 
 
 @pytest.fixture
@@ -168,6 +169,39 @@ def test_nothing_is_written_beyond_the_smallest_buffer() -> None:
     nests += [Nest((5,), (Store(Address(4, 5 * i, (1,)), Load(Address(i, 0, (1,)))),)) for i in range(3)]
     nests.append(Nest((3,), (Store(Address(4, 15, (1,)), Load(Address(3, 0, (1,)))),)))
     check(program(nests, [*arena, kept, out, x]), 2)
+
+
+@needs_llvm
+@pytest.mark.usefixtures("eager")
+def test_nothing_is_written_over_what_another_nest_stores() -> None:
+    arena, out, x = [Buffer(Region.ARENA, 8 * i, 8) for i in range(3)], Buffer(Region.OUTPUTS, 0, 18), INPUT
+    nests = [Nest((3,), (Store(Address(2, 5, (1,)), Load(Address(4, 0, (1,)))),))]
+    nests += [Nest((5,), (Store(Address(i, 0, (1,)), Load(Address(4, 3 + 5 * i, (1,)))),)) for i in range(3)]
+    nests += [Nest((5,), (Store(Address(3, 5 * i, (1,)), Load(Address(i, 0, (1,)))),)) for i in range(3)]
+    nests.append(Nest((3,), (Store(Address(3, 15, (1,)), Load(Address(2, 5, (1,)))),)))
+    check(program(nests, [*arena, out, x]), 2)
+
+
+@needs_llvm
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize(("last", "masked"), [(5, True), (8, False)])
+def test_nothing_is_read_beyond_the_region(last: int, masked: bool) -> None:
+    """Full vectors may be loaded where the region goes on, for all of the nests."""
+    arena = [Buffer(Region.ARENA, 0, 8), Buffer(Region.ARENA, 8, 8), Buffer(Region.ARENA, 16, last)]
+    nests = [Nest((5,), (Store(Address(3, 5 * i, (1,)), Load(Address(i, 0, (1,)))),)) for i in range(3)]
+    code = compile_nests(program(nests, [*arena, Buffer(Region.OUTPUTS, 0, 15)]), width=8, cache=False)
+    assert ("call <8 x double> @llvm.masked.load" in code.source) is masked
+
+
+@needs_llvm
+@pytest.mark.usefixtures("eager")
+def test_a_place_may_come_again() -> None:
+    out = Buffer(Region.OUTPUTS, 0, 15)
+    nests = [
+        Nest((5,), (Store(Address(1, 5 * i, (1,)), Load(Address(0, place, (1,)))),))
+        for i, place in enumerate([0, 7, 0])
+    ]
+    check(program(nests, [INPUT, out]), 1)
 
 
 @needs_llvm
