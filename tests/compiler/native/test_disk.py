@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -86,15 +87,23 @@ def test_no_place_for_it_is_no_error(place: str, monkeypatch: pytest.MonkeyPatch
 
 
 def test_what_was_used_longest_ago_goes_first(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
-    for number in range(6):
-        disk.write(f"{number}", b"x" * 1000)
-        os.utime(cache / f"{number}", (number, number))
-    assert disk.read("0") is not None  # used just now
+    names = [f"{number:064}" for number in range(7)]
+    for number, name in enumerate(names[:6]):
+        disk.write(name, b"x" * 1000)
+        os.utime(cache / name, (number, number))
+    assert disk.read(names[0]) is not None  # used just now
     monkeypatch.setattr(disk, "MOST_BYTES", 3200)
-    disk.write("6", b"x" * 1000)
-    assert {path.name for path in cache.iterdir()} == {"0", "5", "6"}
+    disk.write(names[6], b"x" * 1000)
+    assert {path.name for path in cache.iterdir()} == {names[0], names[5], names[6]}
+
+
+def test_only_what_was_put_there_is_deleted(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.mkdir()
+    (cache / "thesis.tex").write_bytes(b"x" * 1000)
+    os.utime(cache / "thesis.tex", (0, 0))
+    monkeypatch.setattr(disk, "MOST_BYTES", 500)
+    disk.write(f"{0:064}", b"x" * 1000)
+    assert [path.name for path in cache.iterdir()] == ["thesis.tex"]
 
 
 PROCESS = """

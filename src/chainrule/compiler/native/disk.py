@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ FORMAT = 1
 MOST_BYTES = 256 << 20
 DIGEST = 32
 MARK = b"chainrule code\n"
+NAME = re.compile("[0-9a-f]{64}")  # a key, and nothing that a person would call a file
 
 
 def folder() -> Path | None:
@@ -81,17 +83,18 @@ def _digest(key: str, code: bytes) -> bytes:
     return hashlib.sha256(key.encode() + code).digest()
 
 
-def _make_room(place: Path, most: int | None = None) -> None:
-    """Delete what was used longest ago while there is too much."""
-    most = MOST_BYTES if most is None else most
+def _make_room(place: Path) -> None:
+    """Delete the code that was used longest ago while there is too much; a person's own files may lie beside it."""
     found = []
     for entry in os.scandir(place):
+        if not NAME.fullmatch(entry.name):
+            continue
         with contextlib.suppress(OSError):
             status = entry.stat()
             found.append((status.st_mtime, status.st_size, entry.path))
     total = sum(size for _, size, _ in found)
     for _, size, path in sorted(found):
-        if total <= most:
+        if total <= MOST_BYTES:
             break
         with contextlib.suppress(OSError):
             Path(path).unlink()
