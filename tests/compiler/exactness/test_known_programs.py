@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from bench.compiled.workloads import Workload
 from tests.compiler.exactness.agreement import Count, Execution
 from tests.compiler.exactness.compiling import Calls, agree, nothing_ran_eagerly
 from tests.compiler.exactness.wirings import PROGRAMS, known_draw
+from tests.programs import run_python
 
 # Python looks at a Value or an input, so that other arguments may need another trace.
 LOOKING = {"branch_a_sample"}
@@ -44,6 +46,29 @@ def test_a_branch_a_sample(executor: str) -> None:
         calls.check(call)
     nothing_ran_eagerly(calls.compiled)
     assert calls.compiled.report().traces == 3
+
+
+def test_the_same_bits_in_every_process(tmp_path: Path) -> None:
+    """Compiled there, loaded from the disk there, and here; whatever the order of Python's sets."""
+    program = (
+        "import chainrule as cr\n"
+        "from tests.compiler.exactness.agreement import Execution\n"
+        "from tests.compiler.exactness.wirings import known_draw\n"
+        "for name in ('sparse', 'gated', 'distances', 'demo'):\n"
+        "    draw = known_draw(name)\n"
+        "    found = Execution(draw, cr.compile(draw.function, executor='native')).outcome\n"
+        "    print(*[x.hex() for x in (*found.values, *found.gradients)])\n"
+    )
+    seen = set()
+    for seed in ("1", "2"):
+        done = run_python(program, environment={"PYTHONHASHSEED": seed, "CHAINRULE_CACHE": str(tmp_path)})
+        assert done.returncode == 0, done.stderr
+        seen.add(done.stdout)
+    assert len(seen) == 1
+    draw = known_draw("gated")
+    outcome = Execution(draw, cr.compile(draw.function, executor="native")).outcome
+    numbers = " ".join(x.hex() for x in (*outcome.values, *outcome.gradients))
+    assert numbers == seen.pop().splitlines()[1]
 
 
 def test_a_program_is_linear_in_its_seed() -> None:

@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 import chainrule as cr
@@ -97,15 +98,29 @@ def test_each_result_differentiates_what_it_was_made_from(w: list[Value], execut
         assert gradients(w) == pytest.approx(of_y, rel=1e-12)
 
 
-def test_arguments_may_change_before_backward(w: list[Value], executor: str) -> None:
-    compiled = cr.compile(lambda xs, v: cr.sum([a * x * v for a, x in zip(w, xs, strict=True)]), executor=executor)
-    xs, v = [1.0, 2.0, 3.0], Value(4.0)
-    loss = compiled(xs, v)
-    xs[:] = [9.0, 9.0, 9.0]
-    v.data = 100.0
-    loss.backward()
-    assert gradients(w) == [4.0, 8.0, 12.0]
-    assert v.grad == pytest.approx(0.5 - 2.5 + 6.0)
+@pytest.mark.parametrize("results", [1, 2])
+def test_arguments_may_change_before_backward(w: list[Value], executor: str, results: int) -> None:
+    """Lists, arrays, Values and parameters, also where the gradient is computed only when it is asked for."""
+
+    def f(xs: Any, X: Any, v: Value) -> Any:
+        total = cr.sum([a * x * v * y for a, x, y in zip(w, xs, X, strict=True)])
+        return total if results == 1 else [total, total * v]
+
+    compiled = cr.compile(f, executor=executor)
+    for _ in range(2):
+        xs, X, v = [1.0, 2.0, 3.0], np.array([1.0, 0.5, 2.0]), Value(4.0)
+        found = compiled(xs, X, v)
+        xs[:] = [9.0, 9.0, 9.0]
+        X[:] = -7.0
+        v.data = 100.0
+        for each in w:
+            each.data += 5.0
+        compiled(xs, X, v)
+        (found if results == 1 else found[0]).backward()
+        for each in w:
+            each.data -= 5.0
+        assert v.grad == pytest.approx(0.5 - 1.25 + 12.0)
+        assert gradients(w) == [4.0, 4.0, 24.0]
 
 
 def test_backward_twice_doubles_the_leaves_and_no_more(w: list[Value], executor: str) -> None:

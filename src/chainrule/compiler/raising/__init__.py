@@ -25,7 +25,7 @@ __all__ = ["Irregular", "differentiate", "forward_count", "raise_program", "run_
 LIMIT = 2000  # classes, beyond which compiling takes too long: a millisecond for each
 JOINT_LIMIT = 6000  # the same with the gradients'
 # So many classes need so many scalars each, on average: layers and time steps, whose code is shared, have more.
-FEWEST = ((0, 0), (200, 8), (1200, 32))
+FEWEST = ((0, 0), (400, 8), (1200, 32))
 
 
 def raise_program(program: Program, limit: int = LIMIT) -> ClassProgram | Irregular:
