@@ -168,3 +168,23 @@ def test_a_chain_as_long_as_one_likes() -> None:
     for _ in range(20_000):
         total = total * w
     assert Tape(program_of([total], [w])).run([1.0], []) == ([1.0], [20_001.0])
+
+
+@pytest.mark.parametrize("name", ["detached", "less", "less_equal", "equal"])
+def test_rows_that_cut_the_graph(name: str) -> None:
+    """What only such a row is made of gets no gradient, not even 0 · inf."""
+    w, v = Value(0.0), Value(2.0)
+    operands = [w.sqrt(), v][: TABLE[name].arity]
+    result = apply(TABLE[name], operands) * v + v
+    program = program_of([result], [w, v])
+    expected = [0.0, 1.0 + apply(TABLE[name], operands).data]
+    assert Tape(program).run([0.0, 2.0], []) == ([result.data], expected)
+    assert evaluate(program, [0.0, 2.0], []) == ([result.data], expected)
+
+
+def test_conditions_choose() -> None:
+    w, x = Value(2.0), Value(3.0)
+    result = apply(TABLE["where"], [apply(TABLE["less"], [x, Value(1.0)]), w * x, w * w])
+    tape = Tape(program_of([result], [w], [x]))
+    assert tape.run([2.0], [3.0]) == ([4.0], [4.0])
+    assert tape.run([2.0], [0.5]) == ([1.0], [0.5])
