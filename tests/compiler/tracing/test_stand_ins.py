@@ -72,6 +72,9 @@ SMOOTH: dict[str, tuple[Callable[..., Any], list[tuple[Any, ...]]]] = {
     "tolist and astype": (lambda X: w * X.tolist()[0][1] + X.T.astype(float)[1, 0], [
         (np.ones((2, 3)),), (np.arange(6.0).reshape(2, 3),),
     ]),
+    "an array's type": (lambda X: w * X.sum() if X.dtype == float and (2 * X).T.dtype == X.dtype else w, [
+        (np.ones((2, 3)),), (np.arange(6.0).reshape(2, 3),),
+    ]),
     "an array of integers": (lambda y: w * (2 * y[0] - 1), [(np.array([0, 1]),), (np.array([1, 1]),)]),
     "small integers by a number": (lambda X: w * (X[0] / 255.0), [
         (np.array([15], np.uint8),), (np.array([250], np.uint8),),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chainrule.engine import node_behind
+from chainrule.engine import kind_behind, node_behind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,8 +23,19 @@ def _array_class() -> type:
     """Return the class, which needs numpy."""
     import numpy as np
 
+    library = str(Path(np.__file__).parent)
+
     class StandInArray(np.ndarray[Any, Any]):
         """An object array of stand-ins, Values and numbers."""
+
+        @property
+        def dtype(self) -> Any:
+            """The type that the numbers would have; numpy's own code is told that of the stand-ins."""
+            kinds = {kind_behind(item) if node_behind(item) is not None else type(item) for item in self.flat}
+            inside = sys._getframe(1).f_code.co_filename.startswith(library)
+            if inside or not kinds or not all(issubclass(kind, (int, float, np.number)) for kind in kinds):
+                return np.ndarray.dtype.__get__(self)
+            return np.result_type(*kinds)
 
         def __array_wrap__(self, array: Any, _context: Any = None, _scalar: bool = False) -> Any:
             """Return what an operation gives: what has no dimension is its element, as for other arrays."""
