@@ -54,11 +54,12 @@ def _drawn(sizes: Sequence[int], uniform_bias: bool = False) -> list[float]:
     return numbers
 
 
-def demo() -> Problem:
-    """The demo of micrograd: 100 points of two half circles, labels ±1, 337 parameters."""
+def demo(samples: int = demo_step.SAMPLES) -> Problem:
+    """The demo of micrograd: points of two half circles, labels ±1, 337 parameters; beyond 100 points repeat."""
     points, labels = demo_step.moons()
+    chosen = np.arange(samples) % len(points)
     sizes = (2, 16, 16, 1)
-    return Problem(points, labels.astype(float), sizes, _drawn(sizes), 0.1)
+    return Problem(points[chosen], labels[chosen].astype(float), sizes, _drawn(sizes), 0.1)
 
 
 def tiny() -> Problem:

@@ -3,7 +3,11 @@
  * Each unit holds its numbers of all samples side by side, and totals stay in registers: gcc turns these loops
  * into vectors. One sample after another, the other natural way, takes it two to four times as long. */
 
-enum { SAMPLES = 100, INPUTS = 2, WIDTH = 16 };
+#ifndef SAMPLES
+#define SAMPLES 100
+#endif
+
+enum { INPUTS = 2, WIDTH = 16 };
 
 struct network {
     double first[WIDTH][INPUTS], first_bias[WIDTH];

@@ -21,6 +21,7 @@ def _of(module: str, name: str, *arguments: str) -> Build:
 
 ours = partial(_of, "ours")
 NAMES = ("demo", "tiny", "gpt", "digits")
+LARGE = ("demo1000", "demo10000", "digits1000")
 
 JOBS: dict[str, Build] = {
     **{f"{name}.eager": ours("eager", name) for name in NAMES},
@@ -38,6 +39,12 @@ JOBS: dict[str, Build] = {
     **{f"{name}.torch_compile": _of("peer_torch", name, "compile") for name in NAMES},
     **{f"{name}.casadi": _of("peer_casadi", name, "machine") for name in ("demo", "tiny", "digits")},
     **{f"{name}.casadi_c": _of("peer_casadi", name, "c") for name in ("demo", "tiny", "digits")},
+    **{f"{name}.eager": ours("eager", name) for name in LARGE},
+    **{f"{name}.{way}": ours("compiled", name, way) for name in LARGE for way in ("arrays", "run")},
+    **{f"demo{samples}.c": _of("peer_c", "demo", samples) for samples in ("1000", "10000")},
+    **{f"demo{samples}.numpy": _of("peer_numpy", "demo", samples) for samples in ("1000", "10000")},
+    "digits1000.numpy": _of("peer_numpy", "digits", "1000"),
+    "digits1000.numpy_default": _of("peer_numpy", "digits", "1000"),
     "demo.numpy": _of("peer_numpy", "demo"),
     "digits.numpy": _of("peer_numpy", "digits"),
     "digits.numpy_default": _of("peer_numpy", "digits"),

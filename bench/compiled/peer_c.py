@@ -19,8 +19,8 @@ FOLDER = Path(__file__).resolve().parent
 FLAGS = ("-O3", "-march=native", "-ffast-math", "-shared", "-fPIC")
 
 
-def built(source: Path) -> Any:
-    """The library that gcc makes of a C file.
+def built(source: Path, *definitions: str) -> Any:
+    """The library that gcc makes of a C file, with these macros defined.
 
     Raises:
         ImportError: there is no gcc; the row is missing.
@@ -30,7 +30,7 @@ def built(source: Path) -> Any:
     # loaded, it no longer needs its file
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / "step.so"
-        subprocess.run(["gcc", *FLAGS, str(source), "-o", str(library), "-lm"], check=True)
+        subprocess.run(["gcc", *FLAGS, *definitions, str(source), "-o", str(library), "-lm"], check=True)
         loaded = ctypes.CDLL(str(library))
     loaded.gradient.restype = loaded.train.restype = ctypes.c_double
     return loaded
@@ -41,14 +41,13 @@ def address(array: Any) -> Any:
     return ctypes.c_void_p(array.ctypes.data)
 
 
-def _network(name: str, problem: data.Problem, weight_decay: tuple[float, ...]) -> Job:
-    library = built(FOLDER / f"{name}_step.c")
+def _network(name: str, problem: data.Problem, weight_decay: tuple[float, ...], *definitions: str) -> Job:
+    library = built(FOLDER / f"{name}_step.c", *definitions)
     network = np.concatenate([np.append(weights.ravel(), biases) for weights, biases in problem.layers()])
     slopes = np.zeros_like(network)
     X, y = np.ascontiguousarray(problem.X.T), problem.y
     decay = [ctypes.c_double(number) for number in weight_decay]
-    arguments = (address(network), address(X), address(y), *decay)
-    loss = library.gradient(*arguments, address(slopes))
+    loss = library.gradient(address(network), address(X), address(y), *decay, address(slopes))
     layers, start = [], 0
     for weights, biases in problem.layers():
         middle, end = start + weights.size, start + weights.size + biases.size
@@ -57,15 +56,15 @@ def _network(name: str, problem: data.Problem, weight_decay: tuple[float, ...]) 
     rate = ctypes.c_double(problem.rate)
 
     def advance(steps: int) -> float:
-        assert (X.size, y.size) == (problem.X.size, len(problem.X))  # keeps both alive, too
-        return float(library.train(*arguments, rate, ctypes.c_long(steps)))
+        numbers = address(network), address(X), address(y)  # named here, the arrays live as long as this function
+        return float(library.train(*numbers, *decay, rate, ctypes.c_long(steps)))
 
     return Job(loss, data.flat_of(layers), advance)
 
 
-def demo() -> Job:
+def demo(samples: str = "100") -> Job:
     """The demo in C."""
-    return _network("demo", data.demo(), (demo_step.L2,))
+    return _network("demo", data.demo(int(samples)), (demo_step.L2,), f"-DSAMPLES={samples}")
 
 
 def tiny() -> Job:

@@ -37,9 +37,9 @@ def _kernels() -> str:
     return str(found.get("openblas configuration", found.get("name", "")))
 
 
-def digits() -> Job:
+def digits(samples: str = "128") -> Job:
     """The digits, a batch at once."""
-    problem = data.digits()
+    problem = data.digits(int(samples))
     X, targets = problem.X, problem.y
     share = 1.0 / len(X)
 
@@ -65,9 +65,9 @@ def digits() -> Job:
     return _job(problem, gradient)
 
 
-def demo() -> Job:
+def demo(samples: str = "100") -> Job:
     """The demo, all samples at once."""
-    problem = data.demo()
+    problem = data.demo(int(samples))
     X, labels = problem.X, problem.y
     share = 1.0 / len(X)
 

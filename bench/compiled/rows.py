@@ -63,6 +63,21 @@ C = "C by hand, gcc -O3 -march=native -ffast-math"
 LISTS = "compiled step, called with lists"
 ARRAYS = "compiled step, called with arrays"
 RUN = "compiled step, run(n)"
+NUMPY = "numpy by hand, BLAS with this processor's kernels"
+NUMPY_DEFAULT = "numpy by hand, BLAS with the kernels that it chose"
+
+
+def _large(name: str, *extra: Row) -> tuple[Row, ...]:
+    """The rows of a workload whose numbers no longer fit into the nearest caches."""
+    bases = [*[row.key.partition(".")[2] for row in extra], "numpy"]
+    return (
+        _row(f"{name}.run", RUN, *_at_least(name, **dict.fromkeys(bases))),
+        _row(f"{name}.arrays", ARRAYS),
+        _row(f"{name}.eager", "chainrule, eager"),
+        *extra,
+        _row(f"{name}.numpy", NUMPY, peer="numpy"),
+    )
+
 
 SECTIONS: dict[str, tuple[str, tuple[Row, ...]]] = {
     "demo": (
@@ -112,11 +127,20 @@ SECTIONS: dict[str, tuple[str, tuple[Row, ...]]] = {
             _row("digits.arrays", ARRAYS, *_at_least("digits", numpy=1, torch=3)),
             _row("digits.lists", LISTS, *_at_least("digits", numpy=None, torch=None)),
             *_cost("digits"),
-            _row("digits.numpy", "numpy by hand, BLAS with this processor's kernels", peer="numpy"),
-            _row("digits.numpy_default", "numpy by hand, BLAS with the kernels that it chose", peer="numpy"),
+            _row("digits.numpy", NUMPY, peer="numpy"),
+            _row("digits.numpy_default", NUMPY_DEFAULT, peer="numpy"),
             *_peers("digits"),
             *_casadi("digits"),
         ),
+    ),
+    "demo1000": ("the demo with 1,000 samples", _large("demo1000", _row("demo1000.c", C))),
+    "demo10000": (
+        "the demo with 10,000 samples: 6,500,000 scalars",
+        _large("demo10000", _row("demo10000.c", C)),
+    ),
+    "digits1000": (
+        "the digits with a batch of 1,000: 4,400,000 scalars",
+        _large("digits1000", _row("digits1000.numpy_default", NUMPY_DEFAULT, peer="numpy")),
     ),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import chainrule as cr
@@ -62,8 +63,8 @@ def _sgd(problem: data.Problem, loss: Callable[..., Value], parameters: list[Val
 
 
 def demo(samples: int = demo_step.SAMPLES) -> Workload:
-    """Micrograd's demo; more samples than its 100 repeat them."""
-    problem = data.demo()
+    """Micrograd's demo."""
+    problem = data.demo(samples)
     network = Network(problem, lambda total: total.relu())
     parameters = network.parameters()
 
@@ -74,11 +75,7 @@ def demo(samples: int = demo_step.SAMPLES) -> Workload:
         total: Value = mean + demo_step.L2 * sum(p * p for p in parameters)
         return total
 
-    made = _sgd(problem, loss, parameters)
-    if samples != len(problem.y):
-        X, y = ([numbers[i % len(numbers)] for i in range(samples)] for numbers in made.lists)
-        made.lists = (X, y)
-    return made
+    return _sgd(problem, loss, parameters)
 
 
 def tiny() -> Workload:
@@ -130,4 +127,12 @@ def gpt(tokens: list[int] | None = None) -> Workload:
     return Workload(model.loss, parameters, adam, lists, (embeddings, np.eye(TOKENS)[tokens[1:]]))
 
 
-WORKLOADS: dict[str, Callable[[], Workload]] = {"demo": demo, "tiny": tiny, "digits": digits, "gpt": gpt}
+WORKLOADS: dict[str, Callable[[], Workload]] = {
+    "demo": demo,
+    "tiny": tiny,
+    "digits": digits,
+    "gpt": gpt,
+    "demo1000": partial(demo, 1_000),
+    "demo10000": partial(demo, 10_000),
+    "digits1000": partial(digits, 1_000),
+}
