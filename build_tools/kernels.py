@@ -84,6 +84,11 @@ cdef extern from *:
         int flags;
     } chainrule_array;
 
+    static void chainrule_let_others_run(void) {
+        Py_BEGIN_ALLOW_THREADS
+        Py_END_ALLOW_THREADS
+    }
+
     static double *chainrule_doubles_of(PyObject *array, PyObject *dtype, Py_ssize_t axes, const int *shape) {
         chainrule_array *given = (chainrule_array *) array;
         const int plain = 0x1 | 0x100; /* contiguous and aligned */
@@ -93,6 +98,7 @@ cdef extern from *:
         return given->numbers;
     }
     '''
+    void let_others_run "chainrule_let_others_run" ()
     double *doubles_of "chainrule_doubles_of" (object, object, Py_ssize_t, int *)
 
 # Machine code that the compiler made, by its address.

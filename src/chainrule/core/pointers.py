@@ -27,3 +27,7 @@ def signbit(x: float) -> bool:
 
 def PyErr_CheckSignals() -> None:  # noqa: N802 - C's name
     """Do nothing: between two lines of Python, Python looks for Ctrl-C itself."""
+
+
+def let_others_run() -> None:
+    """Do nothing: between two lines of Python, other threads run anyway."""

@@ -12,9 +12,16 @@ except ImportError:
     from chainrule.core import cython_shim as cython
 
 if cython.compiled:
-    from cython.cimports.chainrule._kernels import PyDict_Next, PyErr_CheckSignals, PyObject, item_at, prefetch_node
+    from cython.cimports.chainrule._kernels import (
+        PyDict_Next,
+        PyErr_CheckSignals,
+        PyObject,
+        item_at,
+        let_others_run,
+        prefetch_node,
+    )
 else:
-    from chainrule.core.pointers import PyErr_CheckSignals, item_at
+    from chainrule.core.pointers import PyErr_CheckSignals, item_at, let_others_run
 
 from chainrule.core.buffers import Buffer, Integers
 from chainrule.core.calling import Entry
@@ -249,7 +256,7 @@ class Step:
         values: cython.p_double = executor.values.numbers
         gradients: cython.p_double = executor.gradients.numbers
         i: cython.Py_ssize_t
-        unlooked: cython.longlong = 0  # steps since Ctrl-C was looked for
+        unlooked: cython.longlong = 0  # steps since Ctrl-C was looked for, and other threads had their turn
         often: cython.longlong = 1  # after how many that is done
         looked: cython.double = 0.0
         while self.done < n:
@@ -282,6 +289,7 @@ class Step:
                     often //= 2
                 looked = now
                 PyErr_CheckSignals()
+                let_others_run()
         return 0
 
     @cython.cfunc

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from chainrule import Value
+from chainrule import Value, engine
 from chainrule.engine import Entry, Native, Step, local_derivatives
 from chainrule.errors import ProgramError
 from tests.compiler.calling.traces import Trace, trace
@@ -73,8 +75,6 @@ def test_arrays_are_not_copied(traced: Trace) -> None:
     def looking(regions: Any, tables: Any) -> int:
         seen.append(ctypes.addressof(regions[SECOND].contents))
         return gradient(regions, tables)
-
-    from chainrule import engine
 
     array = np.array([7.0, 8.0, 9.0])
     entry = Entry(native(traced, forward, looking), traced)
@@ -184,3 +184,41 @@ def test_gradients_added_for_one_step_are_not_there_for_the_next() -> None:
     assert (w.data, w.grad) == (1.0, 1.0)
     assert step.run(2, (w, other)) == (2, 2.5)
     assert (w.data, w.grad, other.data) == (1.0, 0.0, 2.0)
+
+
+def test_other_threads_run_during_a_long_run(traced: Trace, parameters: list[Value]) -> None:
+    llvm = pytest.importorskip("llvmlite.binding")
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    nothing = llvm.parse_assembly(
+        "define i64 @nothing(ptr %r, ptr %t) {\n ret i64 0\n}\n"
+        "define void @no_update(ptr %v, ptr %g, ptr %s, ptr %h, i64 %n) {\n ret void\n}"
+    )
+    made = llvm.create_mcjit_compiler(nothing, llvm.Target.from_default_triple().create_target_machine())
+    made.finalize_object()
+    address = made.get_function_address("nothing")
+    order = np.array([5, 2])
+    executor = Native(
+        address, address, arena=0, constants=order, value_order=order, values=8, program=traced.program, keep=made
+    )
+    update = made.get_function_address("no_update")
+    step = Step(Entry(executor, traced), parameters, update, [], np.zeros(0))
+    turns: list[float] = []
+    over = threading.Event()
+
+    def count() -> None:
+        while not over.is_set():
+            turns.append(0.0)
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    time.sleep(0.01)
+    before = len(turns)
+    count_of_steps = 5_000_000 if engine.compiled else 10_000
+    done, _ = step.run(count_of_steps, (1.0, np.ones(3)))
+    during = len(turns) - before
+    over.set()
+    thread.join()
+    assert done == count_of_steps
+    assert during >= 3
