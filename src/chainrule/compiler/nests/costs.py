@@ -32,11 +32,12 @@ OPERATIONS = {
 }
 SLOW = 12.0
 SAME, SIDE_BY_SIDE, SCATTERED = 0.3, 0.6, 9.0
-# Of rows that are dots, the lanes of each must be added up; several are finished together.
-HORIZONTAL = 3.0
+# Of rows that are dots, the lanes of each must be added up; several are finished together, and fewer of a block's
+# loads serve several of its accumulators.
+HORIZONTAL, DOTS = 3.0, 1.15
 IN_BLOCKS = 0.5
 # A reduction whose every term lies on another page of memory waits for it.
-FAR, FAR_AWAY = 64, 0.5
+FAR, FAR_AWAY = 64, 0.12
 
 Strides: TypeAlias = tuple[int, ...]
 
@@ -167,7 +168,7 @@ class Part:
         for axis, length in enumerate(terms):
             place = len(self.rows) + axis
             loads = sum(access.cost(place) / access.share(self.rows, None) for access in accesses)
-            options.append(prod(terms) / length * -(-length // LANES) * _overlapped(self.work, loads))
+            options.append(DOTS * prod(terms) / length * -(-length // LANES) * _overlapped(self.work, loads))
         return min(options) + HORIZONTAL
 
     def _goes_on(self, accesses: list[Access]) -> frozenset[tuple[int, int]]:
