@@ -42,6 +42,7 @@ cdef extern from "Python.h":
     void PyMem_Free(void *)
     PyObject *item_at "PyList_GET_ITEM" (object, Py_ssize_t)
     PyObject *tuple_item_at "PyTuple_GET_ITEM" (object, Py_ssize_t)
+    PyObject **tuple_items "&PyTuple_GET_ITEM" (object, Py_ssize_t)
     bint is_float "PyFloat_CheckExact" (PyObject *)
     double float_at "PyFloat_AS_DOUBLE" (PyObject *)
     PyObject *PyDict_GetItem(object, object)

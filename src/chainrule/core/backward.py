@@ -13,7 +13,7 @@ except ImportError:
     from chainrule.core import cython_shim as cython
 
 if cython.compiled:
-    from cython.cimports.chainrule._kernels import free, prefetch, realloc
+    from cython.cimports.chainrule._kernels import free, prefetch, prefetch_node, realloc
 
 from chainrule.core.buffers import Buffer
 from chainrule.core.flags import Flag
@@ -110,7 +110,7 @@ def _is_nested() -> bool:
 
 
 @cython.cfunc
-def _backpropagate(root: Value) -> cython.int:
+def _backpropagate(root: Value) -> cython.int:  # noqa: PLR0912 - compiled or not, all at once or not
     """Run backward() from root; return the number of stale leaves.
 
     Counts each node's users first, then visits a node when all of them have given their share (Kahn 1962):
@@ -119,10 +119,16 @@ def _backpropagate(root: Value) -> cython.int:
     pile: Pile = Pile()
     visits: cython.Py_ssize_t = 0
     stale: cython.int = 0
+    at_once: cython.bint = root._code == Code.COMPILED and not root._flags & Flag.CLOSURE
     if _running:
         _refuse_overlap(root)
     _running.append(root)
     try:
+        if at_once:
+            stale = _give_leaves(root)
+            if stale >= 0:
+                return stale
+            stale = -1 - stale
         _push(pile, root)
         while pile.count:
             visits += 1
@@ -132,7 +138,11 @@ def _backpropagate(root: Value) -> cython.int:
             else:
                 _count_users(pile.nodes.pop(), pile)
         root._grad = 1.0
-        _push(pile, root)
+        if at_once:
+            visits -= 1
+            stale += _give_others(root, pile)
+        else:
+            _push(pile, root)
         while pile.count:
             visits -= 1
             pile.count -= 1
@@ -207,6 +217,46 @@ def _give(node: Value, ready: Pile) -> cython.int:
             if inner.items[i] is not cython.NULL:
                 share = 0.0 if node._code == Code.CUSTOM else inner.slopes[i] * gradient
                 stale += _receive(cython.cast(Value, inner.items[i]), share, ready)
+    return stale
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _give_leaves(root: Value) -> cython.int:
+    """Give those operands of a compiled result their shares that are leaves: often all, and then it is done.
+
+    Returns how many were stale; where there are other operands, -1 less that number.
+    """
+    inner: Operands = cython.cast(Operands, root._extra)
+    i: cython.Py_ssize_t
+    stale: cython.int = 0
+    others: cython.bint = False
+    root._grad = 1.0
+    for i in range(inner.count):
+        if cython.compiled and i + 8 < inner.count:
+            prefetch_node(inner.items[i + 8])
+        # written out, as a call would count references to each
+        item = inner.items[i]
+        if cython.cast(Value, item)._code != Code.LEAF or cython.cast(Value, item)._flags & Flag.CLOSURE:
+            others = True
+        elif not cython.cast(Value, item)._flags & Flag.CONSTANT:
+            cython.cast(Value, item)._grad += inner.slopes[i]
+            stale += (cython.cast(Value, item)._flags & Flag.STALE) != 0
+            cython.cast(Value, item)._flags = cython.cast(Value, item)._flags & ~Flag.STALE | Flag.RECEIVED
+    return -1 - stale if others else stale
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _give_others(root: Value, ready: Pile) -> cython.int:
+    """Give the other operands of a compiled result their shares."""
+    inner: Operands = cython.cast(Operands, root._extra)
+    i: cython.Py_ssize_t
+    stale: cython.int = 0
+    for i in range(inner.count):
+        item = inner.items[i]
+        if cython.cast(Value, item)._code != Code.LEAF or cython.cast(Value, item)._flags & Flag.CLOSURE:
+            stale += _receive(cython.cast(Value, item), inner.slopes[i], ready)
     return stale
 
 

@@ -19,6 +19,7 @@ from chainrule.core.buffers import Buffer
 from chainrule.core.executing import INPUTS, Executor
 from chainrule.core.guarding import Guards
 from chainrule.core.node import new_node
+from chainrule.core.numbers import changes
 from chainrule.core.outcomes import Origin, make_call, make_one_of, make_result
 from chainrule.core.reaching import Reach
 from chainrule.core.reading import Reader
@@ -66,6 +67,7 @@ class Entry:
     _aliases: list  # for each result None, or the place of the live Value that it is itself
     _guards: Guards
     _distinct: cython.bint
+    _seen: cython.longlong  # the changes that were counted when the live Values were read last
     _spare: Entry | None  # serves calls that come while this one serves another
 
     def __init__(self, executor: Executor, trace: Any) -> None:
@@ -93,6 +95,7 @@ class Entry:
     def executor(self, executor: Executor) -> None:
         trace: Any = self.trace
         self._executor = executor
+        self._seen = -1
         self._origin.executor = executor
         self._spare = None
         self.reader = Reader(trace.pattern, trace.same_static, executor, trace.program.input_groups, len(self.live))
@@ -139,7 +142,7 @@ class Entry:
         executor: Executor = self._executor
         if not self.read_arguments(arguments, keywords):
             return MISS
-        self.read_values()
+        self._read_changed_values()
         if single:
             executor.gradient()
         else:
@@ -178,6 +181,15 @@ class Entry:
         order: cython.p_int = self._executor.order.numbers
         for place in range(len(self.live)):
             values[order[place]] = cython.cast(Value, item_at(self.live, place))._data
+
+    @cython.cfunc
+    @cython.inline
+    @cython.exceptval(check=False)
+    def _read_changed_values(self) -> cython.void:
+        """Read the live Values' data where any was changed; the calls of several results use the memory themselves."""
+        if self._results > 1 or self._seen != changes():
+            self.read_values()
+            self._seen = changes()
 
     @cython.cfunc
     @cython.exceptval(-1)

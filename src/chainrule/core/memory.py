@@ -264,7 +264,12 @@ def _clear_operands(item: cython.pointer[PyObject]) -> cython.int:
     """Drop every operand (the type's `tp_clear`, for cycles)."""
     inner: Operands = cython.cast(Operands, item)
     place: cython.Py_ssize_t
-    for place in range(inner.count):
+    first: cython.Py_ssize_t = 0
+    if inner.shared is not None:
+        first = len(inner.shared)
+        memset(inner.items, 0, first * cython.sizeof(cython.p_void))
+        inner.shared = None
+    for place in range(first, inner.count):
         Py_CLEAR(inner.items[place])
     inner.attributes = None  # type: ignore[assignment]  # a dict of Cython's may be None
     return 0
@@ -277,7 +282,13 @@ def _traverse_operands(item: cython.pointer[PyObject], visit: visitproc, context
     inner: Operands = cython.cast(Operands, item)
     place: cython.Py_ssize_t
     stop: cython.int
-    for place in range(inner.count):
+    first: cython.Py_ssize_t = 0
+    if inner.shared is not None:
+        first = len(inner.shared)
+        stop = visit(cython.cast(cython.pointer[PyObject], inner.shared), context)
+        if stop:
+            return stop
+    for place in range(first, inner.count):
         if inner.items[place] is not cython.NULL:
             stop = visit(inner.items[place], context)
             if stop:

@@ -8,7 +8,7 @@ except ImportError:
     from chainrule.core import cython_shim as cython
 
 if cython.compiled:
-    from cython.cimports.chainrule._kernels import Py_INCREF, PyObject, memset
+    from cython.cimports.chainrule._kernels import Py_INCREF, PyObject, memcpy, memset, tuple_items
 
     from chainrule.core.memory import make_known, take_block
 
@@ -26,13 +26,15 @@ class Operands:
 
     `items[i]` is the i-th operand, NULL where it is a plain number; `slopes[i]` is the local derivative by it,
     or that number. Compiled, they are C arrays in one block of memory; else lists. `attributes` is what
-    `Value._extra` holds otherwise.
+    `Value._extra` holds otherwise. `shared` is None, or a tuple of the first operands, which keeps
+    them alive for many nodes at once.
     """
 
     items: cython.pointer[cython.pointer[PyObject]]
     slopes: cython.p_double
     count: cython.Py_ssize_t
     attributes: dict
+    shared: tuple | None
 
 
 @cython.cfunc
@@ -54,6 +56,17 @@ def new_operands(node: Value, count: cython.Py_ssize_t) -> Operands:
     node._extra = inner
     node._flags |= Flag.NARY
     return inner
+
+
+@cython.cfunc
+def share_operands(inner: Operands, operands: tuple) -> object:
+    """Make the Values of a tuple the first operands, with one reference to all of them together."""
+    inner.shared = operands
+    if cython.compiled:
+        memcpy(inner.items, tuple_items(operands, 0), len(operands) * cython.sizeof(cython.p_void))
+    else:
+        inner.items[: len(operands)] = operands
+    return None
 
 
 @cython.cfunc

@@ -17,15 +17,15 @@ except ImportError:
 if cython.compiled:
     from cython.cimports.chainrule._kernels import item_at, memcpy
 else:
-    from operator import getitem as item_at
+    from chainrule.core.pointers import item_at
 
 from chainrule.core.buffers import Buffer
 from chainrule.core.executing import Executor
 from chainrule.core.flags import Flag
 from chainrule.core.node import new_node
-from chainrule.core.operands import Operands, keep, new_operands, own_attributes
+from chainrule.core.operands import Operands, keep, new_operands, own_attributes, share_operands
 from chainrule.core.reaching import Reach, find_reach
-from chainrule.core.tracking import track
+from chainrule.core.tracking import track, tracked
 from chainrule.core.value import Value
 from chainrule.ops.dispatch import Code
 
@@ -44,11 +44,15 @@ class Origin:
     live: list
     executor: Executor
     _reaches: dict
+    _flags: cython.int  # of all live Values together
+    _seen: cython.longlong  # how many nodes were known to the collector when they were looked at
 
     def __init__(self, program: Any, live: list[Value]) -> None:
         self.program = program
         self.live = live
         self._reaches = {}
+        self._flags = 0
+        self._seen = -1
 
     @cython.cfunc
     def reach(self, results: tuple) -> Reach:
@@ -59,6 +63,18 @@ class Origin:
                 self._reaches.clear()
             found = self._reaches[results] = find_reach(self.program, results)
         return found
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def flags(self) -> cython.int:
+        """Return the flags of all live Values together, as far as the collector is concerned."""
+        item: Value
+        if self._seen != tracked():
+            self._seen = tracked()
+            self._flags = 0
+            for item in self.live:
+                self._flags |= item._flags
+        return self._flags
 
 
 @cython.final
@@ -130,7 +146,7 @@ def make_result(executor: Executor, origin: Origin, arguments: list, reach: Reac
     if not reach.count:
         return node
     inner: Operands = new_operands(node, reach.count)
-    _fill(node, inner, origin.live, arguments, reach)
+    _fill(node, inner, origin, arguments, reach)
     i: cython.Py_ssize_t
     for i in range(reach.count):
         inner.slopes[i] = gradients[order[reach.places.numbers[i]]]
@@ -139,19 +155,22 @@ def make_result(executor: Executor, origin: Origin, arguments: list, reach: Reac
 
 @cython.cfunc
 @cython.inline
-def _fill(node: Value, inner: Operands, live: list, arguments: list, reach: Reach) -> object:
+def _fill(node: Value, inner: Operands, origin: Origin, arguments: list, reach: Reach) -> object:
     """Make the live Values that a result reaches its operands."""
     i: cython.Py_ssize_t
-    place: cython.Py_ssize_t
-    flags: cython.int = 0
-    first: cython.Py_ssize_t = len(live)
-    for i in range(reach.count):
-        place = reach.places.numbers[i]
-        item = item_at(live, place) if place < first else item_at(arguments, place - first)
+    flags: cython.int = origin.flags()
+    first: cython.Py_ssize_t = len(origin.live)
+    if reach.operands is None:
+        reach.operands = tuple([origin.live[place] for place in reach.as_list() if place < first])
+    share_operands(inner, reach.operands)
+    for i in range(len(reach.operands), reach.count):
+        item = item_at(arguments, reach.places.numbers[i] - first)
         flags |= cython.cast(Value, item)._flags
         keep(inner, i, cython.cast(object, item))
     if flags & Flag.TRACKED:
         track(node)
+        origin._seen += 1  # that was the node itself
+    return None
 
 
 @cython.cfunc
@@ -169,7 +188,7 @@ def make_call(origin: Origin, executor: Executor, arguments: list, inputs: list,
     node: Value = new_node(Code.CALL, 0.0)
     inner: Operands = new_operands(node, reach.count)
     inner.attributes = {"_call": call}
-    _fill(node, inner, origin.live, call.arguments, reach)
+    _fill(node, inner, origin, call.arguments, reach)
     node._flags |= Flag.CLOSURE
     return node
 
@@ -208,7 +227,7 @@ def open_result(node: Value) -> object:
     if not reach.count:
         return None
     inner: Operands = new_operands(node, reach.count)
-    _fill(node, inner, call.origin.live, call.arguments, reach)
+    _fill(node, inner, call.origin, call.arguments, reach)
     i: cython.Py_ssize_t
     for i in range(reach.count):
         inner.slopes[i] = gradients.numbers[reach.places.numbers[i]]

@@ -20,6 +20,7 @@ class Reach:
 
     places: Integers
     count: cython.Py_ssize_t
+    operands: tuple | None  # the Values at these places that are no arguments, once somebody wanted them
 
     @cython.cfunc
     def as_list(self) -> list:
@@ -59,6 +60,7 @@ def find_reach(program: Any, results: tuple) -> Reach:
             for i in range(starts.numbers[row], starts.numbers[row + 1]):
                 marked.numbers[operands.numbers[i]] = 1
     reach: Reach = Reach()
+    reach.operands = None
     reach.places = Integers(found.count)
     reach.count = 0
     for i in range(found.count):

@@ -14,6 +14,17 @@ from chainrule.core.flags import Flag
 from chainrule.core.operands import operands_of
 from chainrule.core.value import Value
 
+# How many nodes were made known: who remembers what is known looks again when it has changed.
+_tracked = cython.declare(cython.longlong, 0)
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def tracked() -> cython.longlong:
+    """Return how many nodes were made known so far."""
+    return _tracked
+
 
 @cython.cfunc
 def track(node: Value) -> cython.void:
@@ -23,7 +34,9 @@ def track(node: Value) -> cython.void:
     cycle (a function in `_backward`, an attribute, a subclass) is made known, and everything made from such a
     node, since the cycle may close through a later one.
     """
+    global _tracked
     node._flags |= Flag.TRACKED
+    _tracked += 1
     if cython.compiled:
         make_known(node)
         if node._flags & Flag.NARY:
