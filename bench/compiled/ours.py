@@ -84,10 +84,14 @@ def _without_update(name: str, context: AbstractContextManager[object], then: Ca
     first.backward()
     gradient = gradient_of(workload)
 
+    parameter = workload.parameters[0]
+
     def advance(steps: int) -> float:
         last = first
         with context:
             for _ in range(steps):
+                # as between two steps of a training; where nothing was written, parameters are not read again
+                parameter.data = parameter.data
                 last = f(*workload.arrays)
                 then(last)
         return float(last.data)
