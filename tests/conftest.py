@@ -26,8 +26,10 @@ NEEDED_IN_CI = (
     "nbconvert",
 )
 
-# The same examples on every run, and no deadline: a slow machine is not a fault of the code.
-hypothesis.settings.register_profile("chainrule", derandomize=True, deadline=None)
+# The same examples on every run, and no limit of time: a slow or busy machine is not a fault of the code.
+hypothesis.settings.register_profile(
+    "chainrule", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("chainrule")
 
 
