@@ -126,6 +126,8 @@ class CompiledStep(Steps):
         """Return the step that runs a trace; the optimizer's state is that of the last step, whichever ran it."""
         step, _ = fused.steps.get(id(each.entry), (None, None))
         if step is None:
+            kept = set(map(id, self.function.entries))
+            fused.steps = {key: known for key, known in fused.steps.items() if key in kept}
             given = self.optimizer.parameters, fused.update, [*fused.states.values()], fused.hyper, fused.counter
             step = Step(each.entry, *given)
             fused.steps[id(each.entry)] = step, each.entry
@@ -146,7 +148,7 @@ class CompiledStep(Steps):
         if not (hasattr(optimizer, "only_updates") and optimizer.only_updates()):
             return None
         rule, names, operands = optimizer.update()
-        key = identity(rule), names, tuple(operands)
+        key = identity(rule), names, tuple(operands), tuple(map(id, optimizer.parameters))
         if key not in self.rules:
             self.rules[key] = fuse(optimizer, self.function.options.executor == "tape")
         fused = self.rules[key]

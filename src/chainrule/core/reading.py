@@ -137,14 +137,22 @@ class Reader:
                 part.target[part.first] = float_at(item)
                 return 1
             return _read_number(cython.cast(object, item), part.target, part.first)
-        if part.kind == LIST_PART:
+        if part.kind == LIST_PART and part.plain:  # most of the time goes here, and no Python code can run in it
             return type(cython.cast(object, item)) is list and self._read_list(part, cython.cast(list, item))
+        return self._read_held(part, cython.cast(object, item))
+
+    @cython.cfunc
+    @cython.exceptval(-1)
+    def _read_held(self, part: Part, item: object) -> cython.int:
+        """Read a part that must stay: comparing keys or objects may take it out of the list that it is in."""
+        held: object = item
+        if part.kind == LIST_PART:
+            return type(held) is list and self._read_list(part, cython.cast(list, held))
         if part.kind == TUPLE_PART:
-            matches: cython.bint = type(cython.cast(object, item)) is part.expected
-            return matches and self._read_tuple(part, cython.cast(tuple, item))
+            return type(held) is part.expected and self._read_tuple(part, cython.cast(tuple, held))
         if part.kind == VALUE_PART:
-            return self._read_value(part, cython.cast(object, item))
-        return self._read_other(part, cython.cast(object, item))
+            return self._read_value(part, held)
+        return self._read_other(part, held)
 
     @cython.cfunc
     @cython.inline

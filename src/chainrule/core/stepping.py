@@ -122,19 +122,21 @@ class Step:
     def take(self, n: cython.longlong, arguments: tuple, keywords: dict | None) -> object:
         """Take up to n steps."""
         executor: Executor = self._entry.executor
+        if not executor.take():  # then nothing is touched: the numbers below are those of the run that goes on
+            raise GraphError("a compiled step was called while it ran; call one after the other")
         self.done = 0
         self.by_hand = False
         self._loss = float("nan")
-        if not executor.take():
-            raise GraphError("a compiled step was called while it ran; call one after the other")
         try:
+            before: cython.longlong = changes()
             if self._entry.read_arguments(arguments, keywords) and self._begin(executor):
                 try:
                     self._repeat(n)
                 finally:
+                    undisturbed: cython.bint = changes() == before  # by a signal's handler, or another thread
                     if self.done:
                         self._write_back()
-                self._seen = changes()
+                self._seen = changes() if undisturbed else -1
         finally:
             self._entry.reader.release()
             self._clear_copied()
@@ -365,12 +367,9 @@ class Steps:
         step: Step
         if self.step is not None and not (tracing_somewhere() and tracing_here()) and self._is_as_expected():
             step = self.step
-            try:
-                step.take(1, arguments, keywords)
-            finally:
-                if step.done:
-                    self.watched["steps"] = self.expected["steps"] = self.expected["steps"] + 1
+            step.take(1, arguments, keywords)
             if step.done:
+                self.watched["steps"] = self.expected["steps"] = self.expected["steps"] + 1
                 return step._loss
         return self.missed(arguments, keywords)
 

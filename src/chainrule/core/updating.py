@@ -108,6 +108,7 @@ class Update:
         """Write hyperparameters back; the state stays here until somebody asks for it."""
         place: cython.Py_ssize_t
         self._pending = len(self._state) > 0
+        self._current = True  # also where somebody looked at the state during the run
         for place in range(self._hyper.count):
             self._hyper_numbers[place] = self._hyper.numbers[place]
 
@@ -147,7 +148,8 @@ class Update:
     @cython.exceptval(-1)
     def apply(self) -> cython.int:
         """Update every parameter by its gradient."""
-        self._apply_to(self._executor.values, self._executor.gradients, self._used_state)
+        if self._executor.values.count:
+            self._apply_to(self._executor.values, self._executor.gradients, self._used_state)
         if self.unused.count:
             self._apply_to(self.unused, self._no_gradients, self._unused_state)
         if self._counter >= 0:

@@ -216,3 +216,22 @@ def test_random_structures_read_as_written() -> None:
     for _ in range(100):
         argument = drawn(4)
         assert entry_of(fn, argument).call((argument,)).data == pytest.approx(fn(argument).data)
+
+
+def test_a_list_that_a_comparison_takes_away_is_read_to_its_end() -> None:
+    argument: list[Any] = []
+    kept: list[Any] = []
+
+    class Key:
+        def __eq__(self, other: object) -> bool:
+            argument.clear()
+            kept.extend([None, 100.0] for _ in range(5))  # in the memory of the list that went
+            return True
+
+        def __hash__(self) -> int:
+            return 1
+
+    entry = entry_of(lambda a: a[0][0][next(iter(a[0][0]))] * a[0][1] * Value(1.0), [[{Key(): 2.0}, 3.0]])
+    argument.append([{Key(): 5.0}, 7.0])
+    assert entry.call((argument,)).data == 35.0
+    assert not argument

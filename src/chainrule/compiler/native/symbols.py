@@ -27,7 +27,6 @@ PRIMITIVES = frozenset(
         *("exp", "log", "log1p", "expm1", "exp_difference", "tanh", "sigmoid", "softplus", "silu", "erf"),
     )
 )
-WHOLE_POWERS = 64  # powers up to this are products: at most 12 of them, and so 12 roundings
 # What a value's text calls functions of the C library by that are rows themselves
 LIBRARY_ROWS = {"fabs": "absolute", "divide": "divide", "pow": "power"} | {
     name: name for name in ("exp", "log", "log1p", "expm1", "tanh", "sqrt")
