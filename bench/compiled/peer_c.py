@@ -16,7 +16,7 @@ from bench.compiled import data
 from bench.compiled.job import Job
 
 FOLDER = Path(__file__).resolve().parent
-FLAGS = ("-O3", "-march=native", "-ffast-math", "-shared", "-fPIC")
+FLAGS = ("-O3", "-march=native", "-ffast-math", "-fPIC")
 
 
 def built(source: Path, *definitions: str) -> Any:
@@ -29,8 +29,10 @@ def built(source: Path, *definitions: str) -> Any:
         raise ImportError("gcc is not installed")
     # loaded, it no longer needs its file
     with tempfile.TemporaryDirectory() as folder:
-        library = Path(folder) / "step.so"
-        subprocess.run(["gcc", *FLAGS, *definitions, str(source), "-o", str(library), "-lm"], check=True)
+        machine_code, library = Path(folder) / "step.o", Path(folder) / "step.so"
+        subprocess.run(["gcc", *FLAGS, *definitions, "-c", str(source), "-o", str(machine_code)], check=True)
+        # linked without -ffast-math, which would add code that turns subnormal numbers off in the whole process
+        subprocess.run(["gcc", "-shared", str(machine_code), "-o", str(library), "-lm"], check=True)
         loaded = ctypes.CDLL(str(library))
     loaded.gradient.restype = loaded.train.restype = ctypes.c_double
     return loaded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import time
 from collections.abc import Callable
@@ -71,6 +72,12 @@ def followed(job: Job) -> Measured:
     timing = Measured(Row("x", "x", "x"), gradient=job.gradient, first=job.loss)
     timing.later = job.advance(FOLLOWED - job.taken)
     return timing
+
+
+@NEED_GCC
+def test_the_c_leaves_subnormal_numbers_on() -> None:
+    peer_c.demo()
+    assert math.ulp(0.0) * 1.5 > 0.0
 
 
 @pytest.mark.parametrize("key", ["tiny.jax_loop", "tiny.torch", "tiny.casadi", "gpt.jax"])
