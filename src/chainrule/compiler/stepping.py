@@ -12,6 +12,8 @@ from chainrule.compiler.updating import Fused, fuse, identity
 from chainrule.engine import MISS, Step, Steps, Value
 from chainrule.errors import ArgumentError
 
+MOST_STEPS = 2**62  # what the counter of the native loop holds
+
 
 class CompiledStep(Steps):
     """What `cr.compile(loss, optimizer=…)` returns: each call is one step of the training, and gives the loss."""
@@ -28,11 +30,13 @@ class CompiledStep(Steps):
         """Take n steps without returning to Python, and return the loss of the last one, taken before its update.
 
         Raises:
-            ArgumentError: n is below 1, or the function returns something else than one Value.
+            ArgumentError: n is no whole number from 1 up to MOST_STEPS, or the function returns something else than
+                one Value.
         """
-        if isinstance(n, bool) or index(n) < 1:
-            raise ArgumentError(f"run({n!r}): give a number of steps from 1 on")
-        return self._repeat(index(n), arguments, keywords)
+        steps = index(n) if hasattr(n, "__index__") and not isinstance(n, bool) else 0
+        if not 1 <= steps <= MOST_STEPS:
+            raise ArgumentError(f"run({n!r:.40}): give first how many steps to take, a whole number from 1 on")
+        return self._repeat(steps, arguments, keywords)
 
     def missed(self, arguments: tuple[Any, ...], keywords: dict[str, Any] | None) -> float:
         """Take a step for which what is known does not serve: hyperparameters, arguments or guards have changed."""
