@@ -29,13 +29,18 @@ def built(source: Path, *definitions: str) -> Any:
         raise ImportError("gcc is not installed")
     # loaded, it no longer needs its file
     with tempfile.TemporaryDirectory() as folder:
-        machine_code, library = Path(folder) / "step.o", Path(folder) / "step.so"
-        subprocess.run(["gcc", *FLAGS, *definitions, "-c", str(source), "-o", str(machine_code)], check=True)
-        # linked without -ffast-math, which would add code that turns subnormal numbers off in the whole process
-        subprocess.run(["gcc", "-shared", str(machine_code), "-o", str(library), "-lm"], check=True)
-        loaded = ctypes.CDLL(str(library))
+        loaded = ctypes.CDLL(str(made_library(source, Path(folder), *definitions)))
     loaded.gradient.restype = loaded.train.restype = ctypes.c_double
     return loaded
+
+
+def made_library(source: Path, folder: Path, *definitions: str) -> Path:
+    """The file, in this folder, that gcc makes of a C file."""
+    machine_code, library = folder / "step.o", folder / "step.so"
+    subprocess.run(["gcc", *FLAGS, *definitions, "-c", str(source), "-o", str(machine_code)], check=True)
+    # linked without -ffast-math, which would add code that turns subnormal numbers off in the whole process
+    subprocess.run(["gcc", "-shared", str(machine_code), "-o", str(library), "-lm"], check=True)
+    return library
 
 
 def address(array: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Callable
 from importlib import import_module
@@ -21,9 +20,7 @@ def _compiled(casadi: Any, step: Any) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         step.generate("step.c", {"with_header": False})  # it writes into the current folder only
         source = Path("step.c").rename(Path(folder) / "step.c")
-        library = Path(folder) / "step.so"
-        subprocess.run(["gcc", *peer_c.FLAGS, str(source), "-o", str(library), "-lm"], check=True)
-        return casadi.external(step.name(), str(library))
+        return casadi.external(step.name(), str(peer_c.made_library(source, Path(folder))))
 
 
 def _job(problem: data.Problem, loss: Callable[..., Any], way: str, symbol: str) -> Job:
