@@ -8,10 +8,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKER = (sys.executable, "-m", "bench.worker")
@@ -70,37 +71,44 @@ class Timing:
         return min(self.seconds)
 
 
-class Worker:
-    """A process that holds one job and takes a turn when it is told to."""
+TimingType = TypeVar("TimingType", bound=Timing)
 
-    def __init__(self, row: Row, checked: int) -> None:
-        self.timing = Timing(row)
+
+class Worker(ABC, Generic[TimingType]):
+    """A process that holds one row's job and takes a turn when it is told to.
+
+    Args:
+        timing: what its turns are noted on.
+        command: what starts it.
+    """
+
+    def __init__(self, timing: TimingType, command: Sequence[str]) -> None:
+        self.timing = timing
         self.complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
         self.process = subprocess.Popen(
-            [*WORKER, row.job, str(checked if row.learns else 1)],
+            command,
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.complaints,
             text=True,
-            env={**os.environ, **ONE_THREAD, **row.environment},
+            env={**os.environ, **ONE_THREAD, **timing.row.environment},
         )
         ready = self._answer()
-        self.timing.missing = ready.get("missing", "")
-        self.timing.losses = ready.get("losses", [])
-        self.timing.gradient = ready.get("gradient", [])
+        timing.missing = ready.get("missing", "")
+        timing.gradient = ready.get("gradient", [])
+        self.begin(ready)
 
-    def _answer(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if line:
-            return dict(json.loads(line))
-        self.process.wait()
-        self.complaints.seek(0)
-        return {"missing": _ended(self.complaints.read())}
+    @abstractmethod
+    def begin(self, ready: Mapping[str, Any]) -> None:
+        """Note what the process said of its job before its first turn; `missing` is noted already."""
+
+    @abstractmethod
+    def note(self, answer: Mapping[str, Any]) -> None:
+        """Note what the process measured in a turn."""
 
     def take_turn(self, seconds: float) -> None:
-        """Time the step for `seconds` and note its mean."""
+        """Take steps for about so many seconds."""
         assert self.process.stdin is not None
         if self.timing.missing:
             return
@@ -109,25 +117,30 @@ class Worker:
         if "missing" in answer:
             self.timing.missing = answer["missing"]
         else:
-            self.timing.seconds.append(statistics.mean(answer["ns"]) / 1e9)
+            self.note(answer)
 
     def close(self) -> None:
         """End the process; it stops when its input ends."""
         self.process.communicate()
         self.complaints.close()
 
+    def _answer(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if line:
+            return dict(json.loads(line))
+        self.process.wait()
+        self.complaints.seek(0)
+        return ended(self.complaints.read())
 
-def _ended(complaints: str) -> str:
-    """The last thing a process said before it ended early."""
-    return " ".join(["the process ended:", *complaints.strip().splitlines()[-1:]])
+
+def ended(complaints: str) -> dict[str, Any]:
+    """What there is of a process that ended early: the last thing that it said."""
+    return {"missing": " ".join(["the process ended:", *complaints.strip().splitlines()[-1:]])}
 
 
-def time_rows(rows: Sequence[Row], rounds: int, seconds: float, checked: int) -> list[Timing]:
-    """Time the rows in turns (A B C A B C ...), `rounds` turns each of at least `seconds` and one step.
-
-    The first `checked` losses of each row are noted before its first turn.
-    """
-    workers = [Worker(row, checked) for row in rows]
+def take_turns(workers: Sequence[Worker[TimingType]], rounds: int, seconds: float) -> list[TimingType]:
+    """Let the workers take `rounds` turns each, one after the other (A B C A B C ...), and end them."""
     try:
         for _ in range(rounds):
             for worker in workers:
@@ -136,6 +149,29 @@ def time_rows(rows: Sequence[Row], rounds: int, seconds: float, checked: int) ->
         for worker in workers:
             worker.close()
     return [worker.timing for worker in workers]
+
+
+class EagerWorker(Worker[Timing]):
+    """The process of a row on single steps."""
+
+    def __init__(self, row: Row, checked: int) -> None:
+        super().__init__(Timing(row), [*WORKER, row.job, str(checked if row.learns else 1)])
+
+    def begin(self, ready: Mapping[str, Any]) -> None:
+        """Note the first losses."""
+        self.timing.losses = ready.get("losses", [])
+
+    def note(self, answer: Mapping[str, Any]) -> None:
+        """Note the mean of the steps."""
+        self.timing.seconds.append(statistics.mean(answer["ns"]) / 1e9)
+
+
+def time_rows(rows: Sequence[Row], rounds: int, seconds: float, checked: int) -> list[Timing]:
+    """Time the rows in turns, `rounds` turns each of at least `seconds` and one step.
+
+    The first `checked` losses of each row are noted before its first turn.
+    """
+    return take_turns([EagerWorker(row, checked) for row in rows], rounds, seconds)
 
 
 def measure(name: str, size: int) -> dict[str, Any]:
@@ -149,7 +185,7 @@ def measure(name: str, size: int) -> dict[str, Any]:
         check=False,
     )
     if done.returncode:
-        return {"missing": _ended(done.stderr)}
+        return ended(done.stderr)
     return dict(json.loads(done.stdout))
 
 

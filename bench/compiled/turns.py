@@ -7,13 +7,12 @@ import os
 import resource
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-from bench.harness import ONE_THREAD, ROOT, Row, Timing
+from bench.harness import ONE_THREAD, ROOT, Row, Timing, Worker, ended, take_turns
 
 WORKER = (sys.executable, "-m", "bench.compiled.worker")
 ONCE = (sys.executable, "-m", "bench.compiled.once")
@@ -36,66 +35,27 @@ def core() -> int:
     return max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else -1
 
 
-class Worker:
-    """A process that holds one job and takes a turn when it is told to."""
+class CompiledWorker(Worker[Measured]):
+    """The process of a row on compiled steps, many in a turn."""
 
     def __init__(self, row: Row) -> None:
-        self.timing = Measured(row)
-        self.complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
-        self.process = subprocess.Popen(
-            [*WORKER, row.job, str(core())],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.complaints,
-            text=True,
-            env={**os.environ, **ONE_THREAD, **row.environment},
-        )
-        ready = self._answer()
-        self.timing.missing = ready.get("missing", "")
+        super().__init__(Measured(row), [*WORKER, row.job, str(core())])
+
+    def begin(self, ready: Mapping[str, Any]) -> None:
+        """Note the losses to compare, and who runs it."""
         self.timing.first, self.timing.later = ready.get("loss", 0.0), ready.get("later", 0.0)
-        self.timing.gradient = ready.get("gradient", [])
         self.timing.facts = ready.get("facts", {})
 
-    def _answer(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if line:
-            return dict(json.loads(line))
-        self.process.wait()
-        self.complaints.seek(0)
-        return {"missing": " ".join(["the process ended:", *self.complaints.read().strip().splitlines()[-1:]])}
-
-    def take_turn(self, seconds: float) -> None:
-        """Take steps for about so many seconds and note what one took."""
-        assert self.process.stdin is not None
-        if self.timing.missing:
-            return
-        print(seconds, file=self.process.stdin, flush=True)
-        answer = self._answer()
-        if "missing" in answer:
-            self.timing.missing = answer["missing"]
-        else:
-            self.timing.seconds.append(answer["cpu"] / 1e9)
-            self.timing.clock.append(answer["wall"] / 1e9)
-
-    def close(self) -> None:
-        """End the process; it stops when its input ends."""
-        self.process.communicate()
-        self.complaints.close()
+    def note(self, answer: Mapping[str, Any]) -> None:
+        """Note what one step took."""
+        self.timing.seconds.append(answer["cpu"] / 1e9)
+        self.timing.clock.append(answer["wall"] / 1e9)
 
 
 def time_rows(rows: Sequence[Row], rounds: int, seconds: float) -> dict[str, Measured]:
-    """Time the rows in turns (A B C A B C …), `rounds` turns of about `seconds` each."""
-    workers = [Worker(row) for row in rows]
-    try:
-        for _ in range(rounds):
-            for worker in workers:
-                worker.take_turn(seconds)
-    finally:
-        for worker in workers:
-            worker.close()
-    return {worker.timing.row.key: worker.timing for worker in workers}
+    """Time the rows in turns, `rounds` turns of about `seconds` each."""
+    timings = take_turns([CompiledWorker(row) for row in rows], rounds, seconds)
+    return {timing.row.key: timing for timing in timings}
 
 
 def check(timing: Measured, reference: Measured) -> None:
@@ -134,7 +94,7 @@ def once(program: Sequence[str], environment: Mapping[str, str]) -> dict[str, An
     )
     clock, after = perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
-        return {"missing": " ".join(["the process ended:", *done.stderr.strip().splitlines()[-1:]])}
+        return ended(done.stderr)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {**json.loads(done.stdout.splitlines()[-1]), "process": seconds, "process clock": clock}
 
