@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from bench import demo_step, machine, peers
 from bench.harness import Row, Timing, check_against, measure, time_rows
-from bench.report import Line, as_json, markdown, measured_line, nanoseconds, text_table, timed_line, write_part
+from bench.report import Line, markdown, measured_line, nanoseconds, say, show, timed_line, write_part
 from bench.rows import DEMO, GPT, MEMORY, SECTIONS
 
 RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
@@ -47,7 +46,7 @@ def wanted(rows: str) -> Callable[[str], bool]:
 def timed_section(rows: Sequence[Row], options: argparse.Namespace, failures: dict[str, str]) -> list[Line]:
     """Time the rows of one section, check what they computed, and make their lines."""
     if rows:
-        _say(f"{', '.join(row.key for row in rows)}, turns: {options.rounds}")
+        say(f"{', '.join(row.key for row in rows)}, turns: {options.rounds}")
     timings = {timing.row.key: timing for timing in time_rows(rows, options.rounds, options.seconds, options.checked)}
     for timing in timings.values():
         if timing.missing and timing.row.peer in failures:
@@ -56,11 +55,6 @@ def timed_section(rows: Sequence[Row], options: argparse.Namespace, failures: di
             _check(timing, timings)
     versions = machine.versions()
     return [timed_line(timing, timings, versions) for timing in timings.values()]
-
-
-def _say(text: str) -> None:
-    """Tell on standard error what is being measured: it takes minutes."""
-    print(f"measuring {text}", file=sys.stderr, flush=True)
 
 
 def _check(timing: Timing, timings: dict[str, Timing]) -> None:
@@ -78,7 +72,7 @@ def memory_section(options: argparse.Namespace, asked: Callable[[str], bool]) ->
     for row in MEMORY:
         if asked(row.key):
             size = row.quick_size if options.quick else row.size
-            _say(f"{row.key}: {size:,} nodes")
+            say(f"{row.key}: {size:,} nodes")
             figures = measure(row.measurement, size)
             lines.append(measured_line(row, size, figures, decade_before))
             decade_before = nanoseconds(figures)
@@ -112,11 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     sections = [(title, lines) for title, lines in sections if lines]
     known = facts(load_before)
-    if options.json:
-        print(json.dumps(as_json(known, sections), indent=1))
-    else:
-        print("\n".join(f"{name}: {value}" for name, value in known.items()), end="\n\n")
-        print(text_table(sections))
+    show(known, sections, options.json)
     if options.output is not None:
         write_part(options.output, markdown(known, sections))
     return 0

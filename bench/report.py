@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -167,6 +169,20 @@ def markdown(facts: Mapping[str, str], sections: Sequence[tuple[str, Sequence[Li
         "busy machine slows that more than chainrule, and raises the ratios to them; an idle one lowers them.",
     ]
     return "\n".join(out) + "\n"
+
+
+def say(text: str) -> None:
+    """Tell on standard error what is being measured: it takes minutes."""
+    print(f"measuring {text}", file=sys.stderr, flush=True)
+
+
+def show(facts: Mapping[str, str], sections: Sequence[tuple[str, Sequence[Line]]], as_data: bool) -> None:
+    """Print what was measured: as JSON, or as a table under the facts."""
+    if as_data:
+        print(json.dumps(as_json(facts, sections), indent=1))
+    else:
+        print("\n".join(f"{name}: {value}" for name, value in facts.items()), end="\n\n")
+        print(text_table(sections))
 
 
 def write_part(path: Path, text: str) -> None:

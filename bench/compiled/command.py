@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from bench.compiled import report, rows
 from bench.compiled.turns import Measured, check, once, time_rows
 from bench.eager import RESULTS
 from bench.harness import Row
-from bench.report import Line, as_json, text_table, write_part
+from bench.report import Line, say, show, write_part
 
 Asked = Callable[[str], bool]
 
@@ -39,11 +38,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     if options.output is None and not options.quick and options.rows == ["*"]:
         options.output = RESULTS
     return options
-
-
-def say(text: str) -> None:
-    """Tell on standard error what is being measured: it takes minutes."""
-    print(f"measuring {text}", file=sys.stderr, flush=True)
 
 
 def timed_section(every: Sequence[Row], asked: Asked, options: argparse.Namespace) -> list[Line]:
@@ -130,11 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sections.append((rows.ONCE_TITLE, once_section(asked, options)))
     sections = [(title, lines) for title, lines in sections if lines]
     known = facts(load_before)
-    if options.json:
-        print(json.dumps(as_json(known, sections), indent=1))
-    else:
-        print("\n".join(f"{name}: {value}" for name, value in known.items()), end="\n\n")
-        print(text_table(sections))
+    show(known, sections, options.json)
     if options.output is not None:
         write_part(options.output, report.markdown(known, sections))
     return 0
