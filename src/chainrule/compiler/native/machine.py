@@ -77,15 +77,6 @@ def object_code(text: str, machine: Machine) -> bytes:
         return code
 
 
-def assembly(text: str, machine: Machine) -> str:
-    """Return the assembler text of a module, for people."""
-    import llvmlite.binding as llvm
-
-    with LOCK:
-        found: str = _target_machine(machine).emit_assembly(llvm.parse_assembly(text, llvm.create_context()))
-        return found
-
-
 def _target_machine(machine: Machine) -> Any:
     import llvmlite.binding as llvm
 
