@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import index
 from typing import TYPE_CHECKING, Any, overload
 
 from chainrule.errors import ArgumentError, MissingLibraryError
@@ -127,7 +128,16 @@ def _require_native() -> None:
         raise MissingLibraryError(f"executor='native' cannot be had: {missing}; or leave executor at 'auto'")
 
 
-def _whole(name: str, number: Any, least: int) -> int:
-    if isinstance(number, bool) or not hasattr(number, "__index__") or number < least:
-        raise ArgumentError(f"{name}={number!r}: give a whole number from {least} on")
-    return int(number)
+def whole_number(number: Any) -> int | None:
+    """Return a whole number of any class as an int; None for anything else, truth values and arrays among it."""
+    try:
+        return None if isinstance(number, bool) else index(number)
+    except TypeError:  # an array has the method, and refuses
+        return None
+
+
+def _whole(name: str, given: Any, least: int) -> int:
+    number = whole_number(given)
+    if number is None or number < least:
+        raise ArgumentError(f"{name}={given!r}: give a whole number from {least} on")
+    return number

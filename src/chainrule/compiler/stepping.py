@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from operator import index
 from typing import Any
 
+from chainrule.compiler.compiling import whole_number
 from chainrule.compiler.function import CompiledFunction, Options, Specialised
 from chainrule.compiler.report import Report
 from chainrule.compiler.updating import Fused, fuse, identity
@@ -33,8 +33,8 @@ class CompiledStep(Steps):
             ArgumentError: n is no whole number from 1 up to MOST_STEPS, or the function returns something else than
                 one Value.
         """
-        steps = index(n) if hasattr(n, "__index__") and not isinstance(n, bool) else 0
-        if not 1 <= steps <= MOST_STEPS:
+        steps = whole_number(n)
+        if steps is None or not 1 <= steps <= MOST_STEPS:
             raise ArgumentError(f"run({n!r:.40}): give first how many steps to take, a whole number from 1 on")
         return self._repeat(steps, arguments, keywords)
 

@@ -300,7 +300,7 @@ def test_a_loss_is_one_value(returned: Any) -> None:
     assert (p.data, p.grad) == (1.0, 0.0)
 
 
-@pytest.mark.parametrize("n", [0, -1, True, 10**30, 1.5, "x", [[0.0, 1.0]]])
+@pytest.mark.parametrize("n", [0, -1, True, 10**30, 1.5, "x", [[0.0, 1.0]], np.zeros((2, 2))])
 def test_run_takes_a_number_of_steps(n: Any) -> None:
     p = Value(1.0)
     step = cr.compile(lambda: p * p, optimizer=optim.SGD([p]))
