@@ -276,7 +276,6 @@ class CompiledFunction(Entries):
         seconds = time.perf_counter() - started
         built = build(traced.program, self.options.executor, self.options.expected_calls)
         built.passes.insert(0, Pass("trace", seconds))
-        self.notes += traced.notes
         if built.hint and self.options.say is warn:
             hint(built.note)
         if built.failure:

@@ -10,6 +10,9 @@ try:
 except ImportError:
     from chainrule.core import cython_shim as cython
 
+if cython.compiled:
+    from cython.cimports.chainrule._kernels import memcpy
+
 ALIGNED = 64  # bytes: a cache line, and the widest vector
 
 
@@ -33,6 +36,14 @@ class Buffer:
             self.numbers = cython.address(view[self._first])
         else:
             self.numbers = memoryview(memory)[self._first : self._first + count]
+
+    @cython.cfunc
+    def fill(self, numbers: cython.p_double) -> cython.void:
+        """Copy as many numbers as there are here."""
+        if cython.compiled:
+            memcpy(self.numbers, numbers, self.count * cython.sizeof(cython.double))
+        else:
+            self.numbers[:] = numbers
 
     def as_array(self) -> Any:
         """Return the numbers as a numpy array over the same memory."""
@@ -74,15 +85,16 @@ class Integers:
 @cython.cfunc
 def integers_of(column: Any) -> Integers:
     """Return a numpy array of integers as int32 numbers."""
-    place: cython.Py_ssize_t
-    count: cython.Py_ssize_t = len(column)
-    made: Integers = Integers(count)
-    if cython.compiled:
-        import numpy as np
+    import numpy as np
 
-        view: cython.longlong[::1] = np.array(column, np.int64)
-        for place in range(count):
-            made.numbers[place] = view[place]
-    else:
-        made.numbers[:count] = memoryview(array("i", column.tolist()))
+    made: Integers = Integers(len(column))
+    np.frombuffer(made._memory, np.intc)[: made.count] = column
+    return made
+
+
+@cython.cfunc
+def copied(numbers: cython.p_double, count: cython.Py_ssize_t) -> Buffer:
+    """Return a buffer with as many numbers as are said to begin here."""
+    made: Buffer = Buffer(count)
+    made.fill(numbers)
     return made

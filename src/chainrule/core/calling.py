@@ -15,7 +15,7 @@ if cython.compiled:
 else:
     from operator import getitem as item_at
 
-from chainrule.core.buffers import Buffer
+from chainrule.core.buffers import Buffer, copied
 from chainrule.core.executing import INPUTS, Executor
 from chainrule.core.guarding import Guards
 from chainrule.core.node import new_node
@@ -24,7 +24,7 @@ from chainrule.core.outcomes import Origin, make_call, make_one_of, make_result
 from chainrule.core.reaching import Reach
 from chainrule.core.reading import Reader
 from chainrule.core.recording import recording
-from chainrule.core.tracing import tracing_here, tracing_somewhere
+from chainrule.core.tracing import tracing_here
 from chainrule.core.value import Value
 from chainrule.ops.dispatch import Code
 
@@ -238,9 +238,7 @@ class Entry:
         place: cython.Py_ssize_t
         for place in range(len(self._executor.inputs)):
             own: Buffer = self._executor.inputs[place]
-            held: Buffer = Buffer(own.count)
-            self.reader.copy_region(INPUTS + place, held)
-            made.append(held)
+            made.append(copied(self._executor.regions[INPUTS + place], own.count))
         return made
 
     @cython.cfunc
@@ -306,7 +304,7 @@ class Entries:
         """Return what the function returns for these arguments."""
         entry: Entry
         place: cython.Py_ssize_t = 0
-        if self.active and not (tracing_somewhere() and tracing_here()):
+        if self.active and not tracing_here():
             # `missed` may change the list, in another thread, while an entry runs Python
             while place < len(self.entries):
                 entry = self.entries[place]

@@ -14,9 +14,11 @@ if cython.compiled:
 else:
     from operator import getitem as item_at
 
+from chainrule.core.buffers import Integers
 from chainrule.core.flags import Flag
 from chainrule.core.node import new_node
 from chainrule.core.operands import Operands
+from chainrule.core.reaching import cutting_rows
 from chainrule.core.standins import StandIn, stand_in
 from chainrule.core.tracing import refuse, traced_nodes
 from chainrule.core.value import Value
@@ -84,6 +86,7 @@ class Columns:
     constants: dict
     live_rows: dict
     arity: cython.int[::1]  # by code, 0 for any number
+    cutting: Integers  # by code, whether the op passes no gradient
     recent_numbers: cython.ulonglong[256]  # bits of constants met lately, and their rows + 1, both by a hash
     recent_rows: cython.longlong[256]
 
@@ -91,6 +94,7 @@ class Columns:
         import numpy as np
 
         self.arity = np.array([0, *[op.arity or 0 for op in BY_CODE[1:]]], dtype=np.intc)
+        self.cutting = cutting_rows()
         self.codes = np.empty(rows, dtype=np.intc)
         self.starts = np.empty(rows + 1, dtype=np.longlong)
         self.operands = np.empty(operands, dtype=np.longlong)
@@ -258,19 +262,12 @@ def _add(columns: Columns, node: Value) -> object:
         node._waiting = row + 1
         return None
     row = _new_row(columns, node._code, first)
-    columns.carries[row] = carries and not _stops_gradients(node._code)
+    columns.carries[row] = carries and not columns.cutting.numbers[node._code]
     if node._flags & Flag.UNRECORDED and columns.carries[row]:
         first = columns.filled
         _use(columns, row)
         row = _new_row(columns, Code.DETACHED, first)
     node._waiting = row + 1
-
-
-@cython.cfunc
-@cython.inline
-@cython.exceptval(check=False)
-def _stops_gradients(code: cython.int) -> cython.bint:
-    return code == Code.DETACHED or code == Code.LESS or code == Code.LESS_EQUAL or code == Code.EQUAL
 
 
 @cython.cfunc

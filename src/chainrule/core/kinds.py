@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from chainrule.ops.dispatch import Code
@@ -9,7 +10,6 @@ from chainrule.ops.dispatch import Code
 ARITHMETIC = (Code.ADD, Code.SUBTRACT, Code.MULTIPLY)
 COMPARISONS = (Code.LESS, Code.LESS_EQUAL, Code.EQUAL)
 MOST_EXACT = 2**53  # integers up to here are float64 numbers
-_known: dict[tuple[Any, ...], type | None] = {}
 
 
 def kind_after(code: int, left: Any, right: Any, other: object) -> Any:
@@ -19,35 +19,34 @@ def kind_after(code: int, left: Any, right: Any, other: object) -> Any:
     around, or, for an integer to the power of an integer, look at its sign. `other` is the operand on the right of
     a power.
     """
-    if code == Code.POWER and not _is_float(left) and not _is_float(right):
+    if code == Code.POWER and not is_float_class(left) and not is_float_class(right):
         whole = left is int and type(other) is int and 0 <= other <= 64
         return int if whole else None
-    key = code, left, right
-    if key not in _known:
-        _known[key] = _kind_after(code, left, right)
-    return _known[key]
+    return _kind_after(code, left, right)
 
 
+@cache
 def _kind_after(code: int, left: Any, right: Any) -> Any:
     kinds = {left, right}
     if any(kind.__module__ != "numpy" and kind not in (int, float, bool) for kind in kinds):  # a Fraction
-        return float if any(map(_is_float, kinds)) else None
+        return float if any(map(is_float_class, kinds)) else None
     narrow = [kind for kind in kinds if _is_narrow(kind)]
     kind: Any
-    if any(map(_is_float, narrow)) or (narrow and code not in (*COMPARISONS, Code.DIVIDE)):
+    if any(map(is_float_class, narrow)) or (narrow and code not in (*COMPARISONS, Code.DIVIDE)):
         kind = None
     elif code in COMPARISONS:
         kind = bool
     elif code in (Code.NEGATIVE, Code.ABSOLUTE):
         kind = int if left is bool else left
-    elif code == Code.DIVIDE or any(map(_is_float, kinds)):
+    elif code == Code.DIVIDE or any(map(is_float_class, kinds)):
         kind = float if kinds <= {int, float, bool} else _float64()
     else:
         kind = next(iter(kinds - {int, bool}), int)
     return kind
 
 
-def _is_float(kind: Any) -> bool:
+def is_float_class(kind: Any) -> bool:
+    """Tell whether numbers of a class are floats, Python's or numpy's."""
     return issubclass(kind, float) or kind.__name__.startswith("float")
 
 

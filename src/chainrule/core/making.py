@@ -15,7 +15,7 @@ from chainrule.core.node import new_node
 from chainrule.core.numbers import count_change, number_of, number_or_none, to_float
 from chainrule.core.operands import Operands, keep, new_operands, operand_count, own_attributes
 from chainrule.core.recording import recording
-from chainrule.core.tracing import Traced, node_or_number, not_while_tracing, tracing_here, tracing_somewhere
+from chainrule.core.tracing import Traced, node_or_number, not_while_tracing, tracing_here
 from chainrule.core.tracking import track
 from chainrule.core.value import Value
 from chainrule.core.walking import is_constant, set_op
@@ -293,7 +293,7 @@ def set_backward(node: Value, function: Any) -> object:
 @cython.cfunc
 def detach(node: Value) -> Value:
     """Return a leaf with the same data and label; in a trace a node, since the data may be others next time."""
-    traced: cython.bint = tracing_somewhere() and tracing_here()
+    traced: cython.bint = tracing_here()
     leaf: Value = unary(Code.DETACHED, node) if traced else new_node(Code.LEAF, node._data)
     if node.label:
         leaf.label = node.label

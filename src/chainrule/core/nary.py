@@ -21,7 +21,7 @@ from chainrule.core.numbers import number_of, to_float
 from chainrule.core.operands import Operands, keep, new_operands
 from chainrule.core.recording import recording
 from chainrule.core.standins import of_numbers
-from chainrule.core.tracing import nodes_of, tracing_here, tracing_somewhere
+from chainrule.core.tracing import nodes_of, tracing_here
 from chainrule.core.tracking import track
 from chainrule.core.value import Value
 from chainrule.errors import ArityError
@@ -39,7 +39,7 @@ def sum(values: Iterable[Any], start: Any = None) -> Any:
         NumberError: an element is neither a Value nor a real number.
     """
     terms: list = list(values) if start is None else [start, *values]
-    if tracing_somewhere() and tracing_here():
+    if tracing_here():
         return of_numbers(_sum(nodes_of(terms)), terms)
     return _sum(terms)
 
@@ -83,7 +83,7 @@ def dot(left: Iterable[Any], right: Iterable[Any], start: Any = None) -> Any:
     """
     a: list = left if isinstance(left, list) else list(left)
     b: list = right if isinstance(right, list) else list(right)
-    if tracing_somewhere() and tracing_here():
+    if tracing_here():
         first = None if start is None else nodes_of([start])[0]
         return of_numbers(_dot(nodes_of(a), nodes_of(b), first), [start, *a, *b])
     return _dot(a, b, start)
@@ -176,7 +176,7 @@ def logsumexp(values: Iterable[Any]) -> Any:
         NumberError: an element is neither a Value nor a real number.
     """
     terms: list = list(values)
-    if tracing_somewhere() and tracing_here():
+    if tracing_here():
         return of_numbers(_logsumexp(nodes_of(terms)), terms)
     return _logsumexp(terms)
 

@@ -15,11 +15,11 @@ except ImportError:
     from chainrule.core import cython_shim as cython
 
 if cython.compiled:
-    from cython.cimports.chainrule._kernels import item_at, memcpy
+    from cython.cimports.chainrule._kernels import item_at
 else:
     from chainrule.core.pointers import item_at
 
-from chainrule.core.buffers import Buffer
+from chainrule.core.buffers import Buffer, copied
 from chainrule.core.executing import Executor
 from chainrule.core.flags import Flag
 from chainrule.core.node import new_node
@@ -100,10 +100,10 @@ class Call:
             executor.take()
         found: Buffer = Buffer(executor.order.count)
         try:
-            copy(executor.values, self.values)
-            copy(executor.seeds, seeds)
+            executor.values.fill(self.values.numbers)
+            executor.seeds.fill(seeds.numbers)
             for place in range(len(self.inputs)):
-                copy(executor.inputs[place], self.inputs[place])
+                cython.cast(Buffer, executor.inputs[place]).fill(cython.cast(Buffer, self.inputs[place]).numbers)
             executor.gradient()
             for place in range(executor.order.count):
                 found.numbers[place] = executor.gradients.numbers[executor.order.numbers[place]]
@@ -118,23 +118,6 @@ class Call:
         self.received.clear()
         for place in range(self.seeds.count):
             self.seeds.numbers[place] = 0.0
-
-
-@cython.cfunc
-def copy(target: Buffer, source: Buffer) -> cython.void:
-    """Copy all numbers of one buffer to another."""
-    if cython.compiled:
-        memcpy(target.numbers, source.numbers, source.count * cython.sizeof(cython.double))
-    else:
-        target.numbers[:] = source.numbers
-
-
-@cython.cfunc
-def twin_of(buffer: Buffer) -> Buffer:
-    """Return a buffer with the same numbers."""
-    made: Buffer = Buffer(buffer.count)
-    copy(made, buffer)
-    return made
 
 
 @cython.cfunc
@@ -179,7 +162,7 @@ def make_call(origin: Origin, executor: Executor, arguments: list, inputs: list,
     call: Call = Call()
     call.origin = origin
     call.arguments = list(arguments)
-    call.values = twin_of(executor.values)
+    call.values = copied(executor.values.numbers, executor.values.count)
     call.inputs = inputs
     call.seeds = Buffer(executor.seeds.count)
     call.received = set()

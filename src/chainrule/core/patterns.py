@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_right
+from functools import cache
 from typing import Any
 
 try:
@@ -27,7 +28,14 @@ DICT_PART = cython.declare(cython.int, 5)
 ARRAY_PART = cython.declare(cython.int, 6)
 OBJECTS_PART = cython.declare(cython.int, 7)
 STATIC_PART = cython.declare(cython.int, 8)
-KINDS = {"list": 3, "tuple": 4, "namedtuple": 4, "dict": 5, "objects": 7, "static": 8}
+KINDS = {
+    "list": LIST_PART,
+    "tuple": TUPLE_PART,
+    "namedtuple": TUPLE_PART,
+    "dict": DICT_PART,
+    "objects": OBJECTS_PART,
+    "static": STATIC_PART,
+}
 
 
 @cython.final
@@ -148,19 +156,14 @@ class Layout:
         self.arrays.append(part)
 
 
-_memory_is_known: dict = {}
-
-
+@cache
 def _knows_memory_of_arrays() -> bool:
     """Tell whether numpy's arrays lie in memory as `doubles_of` expects, which all of numpy 1 and 2 do."""
-    if not _memory_is_known:
-        numpy = sys.modules["numpy"]
-        known = numpy.__version__.split(".")[0] in ("1", "2")
-        plain = numpy.zeros((2, 3))
-        others = numpy.zeros((2, 6))[:, 3:], numpy.zeros((2, 3), numpy.int64), numpy.zeros(6), numpy.zeros((3, 2))
-        known = known and [_address(each) for each in (plain, *others)] == [plain.ctypes.data, 0, 0, 0, 0]
-        _memory_is_known["known"] = known
-    return _memory_is_known["known"]
+    numpy = sys.modules["numpy"]
+    known = numpy.__version__.split(".")[0] in ("1", "2")
+    plain = numpy.zeros((2, 3))
+    others = numpy.zeros((2, 6))[:, 3:], numpy.zeros((2, 3), numpy.int64), numpy.zeros(6), numpy.zeros((3, 2))
+    return known and [_address(each) for each in (plain, *others)] == [plain.ctypes.data, 0, 0, 0, 0]
 
 
 def _address(array: Any) -> int:

@@ -19,14 +19,13 @@ if cython.compiled:
         float_at,
         is_float,
         item_at,
-        memcpy,
         tuple_item_at,
     )
 else:
     from chainrule.core.pointers import float_at, is_float, item_at, tuple_item_at
 
-from chainrule.core.buffers import Buffer
 from chainrule.core.executing import Executor
+from chainrule.core.kinds import is_float_class
 from chainrule.core.patterns import (
     ARRAY_PART,
     DICT_PART,
@@ -99,14 +98,6 @@ class Reader:
             if name != self._names[place] or not self._read_object(self._named[place], argument):
                 return 0
         return 1
-
-    @cython.cfunc
-    def copy_region(self, region: cython.Py_ssize_t, target: Buffer) -> cython.void:
-        """Copy the numbers that a region of the arguments holds during this call."""
-        if cython.compiled:
-            memcpy(target.numbers, self._executor.regions[region], target.count * cython.sizeof(cython.double))
-        else:
-            target.numbers[:] = self._executor.regions[region]
 
     @cython.cfunc
     def release(self) -> cython.void:
@@ -257,11 +248,6 @@ class Reader:
             if not self._read_object(part.parts[place], item):
                 return 0
         return 1
-
-
-def is_float_class(kind: Any) -> bool:
-    """Tell whether numbers of a class are floats, Python's or numpy's."""
-    return issubclass(kind, float) or kind.__name__.startswith("float")
 
 
 def _exact(array: Any) -> bool:

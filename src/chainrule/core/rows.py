@@ -169,59 +169,50 @@ class Rows(Executor):
     def _find_order(self, roots: tuple) -> Integers:
         """Walk from these results as eager `backward()` does from one made of them: a node when all users gave."""
         waiting: Integers = Integers(self._ops)
-        pile: Integers = Integers(self._ops)
         order: Integers = Integers(self._ops)
+        self._walk(roots, waiting, 1, 1, order)  # counts the users; backward() goes another way
+        self._walk(roots, waiting, -1, 0, order)
+        return order
+
+    @cython.cfunc
+    def _walk(
+        self, roots: tuple, waiting: Integers, change: cython.int, when: cython.int, order: Integers
+    ) -> object:
+        """Go down from these results, changing a row's count at each use; beyond it when the count is `when`."""
+        pile: Integers = Integers(self._ops)
         visited: cython.Py_ssize_t = 0
         op: cython.Py_ssize_t
         place: cython.int
         height: cython.Py_ssize_t = 0
         for root in roots:
-            height = self._count(self._output_rows.numbers[root], waiting, pile, height)
-        while height:
-            height -= 1
-            op = pile.numbers[height]
-            for place in range(self._operand_count(op)):
-                height = self._count(self._operand(op, place), waiting, pile, height)
-        for root in roots:
-            height = self._count_down(self._output_rows.numbers[root], waiting, pile, height)
+            height = self._count(self._output_rows.numbers[root], waiting, change, when, pile, height)
         while height:
             height -= 1
             op = pile.numbers[height]
             order.numbers[visited] = op
             visited += 1
             for place in range(self._operand_count(op)):
-                height = self._count_down(self._operand(op, place), waiting, pile, height)
+                height = self._count(self._operand(op, place), waiting, change, when, pile, height)
         order.count = visited
-        return order
 
     @cython.cfunc
     @cython.inline
     @cython.exceptval(check=False)
-    def _count(
-        self, row: cython.int, waiting: Integers, pile: Integers, height: cython.Py_ssize_t
+    def _count(  # noqa: PLR0917 - the state of a walk
+        self,
+        row: cython.int,
+        waiting: Integers,
+        change: cython.int,
+        when: cython.int,
+        pile: Integers,
+        height: cython.Py_ssize_t,
     ) -> cython.Py_ssize_t:
-        """Count a user of a row; pile it up when it is the first one; return how high the pile is."""
+        """Change the count of a row's users; pile it up when the count is `when`; return how high the pile is."""
         op: cython.Py_ssize_t = row - self._leaves
         if op < 0 or not self._active.numbers[row]:
             return height
-        waiting.numbers[op] += 1
-        if waiting.numbers[op] > 1:
-            return height
-        pile.numbers[height] = op
-        return height + 1
-
-    @cython.cfunc
-    @cython.inline
-    @cython.exceptval(check=False)
-    def _count_down(
-        self, row: cython.int, waiting: Integers, pile: Integers, height: cython.Py_ssize_t
-    ) -> cython.Py_ssize_t:
-        """Take a user of a row off; pile it up when it was the last one; return how high the pile is."""
-        op: cython.Py_ssize_t = row - self._leaves
-        if op < 0 or not self._active.numbers[row]:
-            return height
-        waiting.numbers[op] -= 1
-        if waiting.numbers[op]:
+        waiting.numbers[op] += change
+        if waiting.numbers[op] != when:
             return height
         pile.numbers[height] = op
         return height + 1

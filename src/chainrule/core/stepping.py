@@ -28,8 +28,7 @@ from chainrule.core.calling import Entry
 from chainrule.core.executing import Executor, Native
 from chainrule.core.flags import Flag
 from chainrule.core.numbers import changes, count_change
-from chainrule.core.outcomes import copy
-from chainrule.core.tracing import tracing_here, tracing_somewhere
+from chainrule.core.tracing import tracing_here
 from chainrule.core.updating import Update
 from chainrule.core.value import Value
 from chainrule.errors import GraphError
@@ -276,7 +275,7 @@ class Step:
             for i in range(self._copies.count):
                 values[self._copies.numbers[i]] = values[self._origins.numbers[i]]
             if self._may_stop:
-                copy(self._last, executor.gradients)
+                self._last.fill(gradients)
             self._loss = executor.outputs.numbers[0]
             self.done += 1
             self._entry.calls += 1
@@ -365,7 +364,7 @@ class Steps:
     def __call__(self, *arguments: Any, **keywords: Any) -> float:
         """Take one step, and return its loss, from before the update."""
         step: Step
-        if self.step is not None and not (tracing_somewhere() and tracing_here()) and self._is_as_expected():
+        if self.step is not None and not tracing_here() and self._is_as_expected():
             step = self.step
             step.take(1, arguments, keywords)
             if step.done:

@@ -12,7 +12,6 @@ except ImportError:
 
 from chainrule.core.kinds import kind_after
 from chainrule.core.making import binary, number_and_value, operator, unary, value_and_number
-from chainrule.core.node import new_node
 from chainrule.core.numbers import number_or_none
 from chainrule.core.standins import StandIn, looked_at, plain, stand_in
 from chainrule.core.tracing import (
@@ -123,7 +122,7 @@ def _guard_division(divisor: object, kind: object) -> object:
     if type(divisor) is StandIn:
         node = cython.cast(StandIn, divisor).node
         if listener().once(node):
-            listener().truth(binary(Code.EQUAL, node, _constant(0.0)), node._data == 0.0, "a divisor, whether it is 0")
+            listener().truth(value_and_number(Code.EQUAL, node, 0.0), node._data == 0.0, "a divisor, whether it is 0")
         if node._data != 0.0:
             return None
     if kind is float:
@@ -138,11 +137,6 @@ def _guard_power(result: Value) -> object:
     if not finite._data:
         refuse("a power of numbers is not finite, or complex", "leave such numbers out", True)
     listener().truth(finite, True, "a power, whether it is finite")
-
-
-@cython.cfunc
-def _constant(number: cython.double) -> Value:
-    return new_node(Code.LEAF, number)
 
 
 @cython.cfunc
@@ -189,7 +183,7 @@ def compare_number(code: cython.int, number: StandIn, other: object, swapped: cy
 @cython.cfunc
 def compare(code: cython.int, value: Value, other: object, swapped: cython.bint) -> object:
     """Compare a Value with whatever stands on the other side: a truth, or while tracing a stand-in of one."""
-    if tracing_somewhere() and tracing_here():
+    if tracing_here():
         return compare_nodes(code, value, other, swapped)
     number = number_or_none(other)
     if number is None:

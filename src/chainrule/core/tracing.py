@@ -53,6 +53,7 @@ def tracing_somewhere() -> cython.bint:
 
 
 @cython.cfunc
+@cython.inline
 @cython.exceptval(check=False)
 def tracing_here() -> cython.bint:
     """Tell whether this thread traces."""
@@ -130,7 +131,7 @@ def _tell(node: Value, what: str) -> object:
 @cython.inline
 def not_while_tracing(reason: str, remedy: str) -> object:
     """Refuse the trace under way, if there is one in this thread, for this reason."""
-    if tracing_somewhere() and tracing_here():
+    if tracing_here():
         refuse(reason, remedy)
 
 

@@ -17,8 +17,8 @@ import pytest
 import chainrule as cr
 from chainrule import Value
 from chainrule.errors import ChainruleError
-from tests.compiler.exactness.agreement import Draw, Execution, check_bits, compare
-from tests.compiler.exactness.compiling import agree
+from tests.compiler.exactness.agreement import Draw, Execution, compare
+from tests.compiler.exactness.compiling import agree, agree_to_the_bit
 
 w = [Value(0.5), Value(-1.25), Value(2.0)]
 
@@ -177,7 +177,7 @@ def test_arguments_that_are_no_numbers(bad: Any) -> None:
 def test_numbers_of_every_kind(number: Any) -> None:
     compiled = cr.compile(weighted, strict=True)
     for numbers in ([1.0, 2.0, 3.0], [number, 0.5, number], [1.0, number, 2.0], [number, 0.25, number]):
-        check_bits(Execution(Draw(weighted, (numbers,), w)).outcome, Execution(Draw(compiled, (numbers,), w)).outcome)
+        agree_to_the_bit(compiled, weighted, (numbers,), w)
 
 
 @pytest.mark.filterwarnings("ignore::chainrule.CompileWarning")
@@ -316,8 +316,7 @@ def test_an_irregular_graph(nodes: int) -> None:
     draw = irregular(nodes)
     compiled = cr.compile(draw.function)
     for x in (0.25, -0.125):
-        again = Draw(draw.function, (x,), draw.leaves)
-        compare(Execution(again), Execution(again, compiled).outcome)
+        agree(compiled, draw.function, (x,), draw.leaves)
     assert compiled.report().eager_calls == 0
 
 

@@ -13,8 +13,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import Value
-from tests.compiler.exactness.agreement import Draw, Execution, check_bits
-from tests.compiler.exactness.compiling import agree
+from tests.compiler.exactness.compiling import agree, agree_to_the_bit
 
 w = [Value(0.5), Value(-1.25), Value(2.0)]
 pytestmark = pytest.mark.filterwarnings("ignore::chainrule.CompileWarning")
@@ -111,7 +110,7 @@ def test_numbers_of_an_array_are_read_to_the_bit(name: str) -> None:
     make = CONTAINERS[name]
     compiled = cr.compile(weighted, strict=True)
     for k in (0, 1, 2):
-        check_bits(Execution(Draw(weighted, (make(k),), w)).outcome, Execution(Draw(compiled, (make(k),), w)).outcome)
+        agree_to_the_bit(compiled, weighted, (make(k),), w)
 
 
 MATRICES: dict[str, Any] = {

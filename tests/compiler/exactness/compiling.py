@@ -7,7 +7,7 @@ from typing import Any
 
 import chainrule as cr
 from chainrule import Value
-from tests.compiler.exactness.agreement import Count, Draw, Execution, check_bits, compare
+from tests.compiler.exactness.agreement import Count, Draw, Execution, check, check_bits, compare
 
 
 class Calls:
@@ -35,8 +35,7 @@ class Calls:
 
     def check(self, call: int, count: Count | None = None) -> None:
         """Raise unless compiled and eager agree on a call."""
-        mine = self.draw(call)
-        compare(Execution(self.make(call)), Execution(mine).outcome, count)
+        check(self.compiled, self.draw(call), self.make(call), count)
 
     def check_bits(self, call: int, gradients: bool = True) -> None:
         """Raise unless compiled and eager give the same bits on a call; without `gradients`, those agree as always."""
@@ -65,8 +64,15 @@ def _rebound(argument: Any, known: dict[int, Any]) -> Any:
 def agree(compiled: Any, function: Callable[..., Any], arguments: Sequence[Any], leaves: Sequence[Value]) -> None:
     """Raise unless a compiled function agrees at this moment with the function that it was made of."""
     draw = Draw(function, arguments, leaves)
-    eager = Execution(draw)
-    compare(eager, Execution(draw, compiled).outcome)
+    check(compiled, draw, draw)
+
+
+def agree_to_the_bit(
+    compiled: Any, function: Callable[..., Any], arguments: Sequence[Any], leaves: Sequence[Value]
+) -> None:
+    """Raise unless both give the same bits at this moment."""
+    draw = Draw(function, arguments, leaves)
+    check_bits(Execution(draw).outcome, Execution(draw, compiled).outcome)
 
 
 def nothing_ran_eagerly(compiled: Any, native: int | None = None, interpreted: int | None = None) -> None:

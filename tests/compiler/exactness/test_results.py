@@ -18,7 +18,6 @@ import pytest
 
 import chainrule as cr
 from chainrule import StaleGradientWarning, Value
-from tests.compiler.exactness.agreement import Draw, Execution, compare
 from tests.compiler.exactness.compiling import agree
 
 THREADS = 6
@@ -163,8 +162,7 @@ def test_mixed_with_eager_code_on_both_sides(w: list[Value], executor: str) -> N
         return f
 
     for x in (0.5, -1.0):
-        eager = Execution(Draw(whole(inner), (x,), w))
-        compare(eager, Execution(Draw(whole(compiled), (x,), w)).outcome)
+        agree(whole(compiled), whole(inner), (x,), w)
 
 
 def test_one_compiled_function_inside_another(w: list[Value], executor: str) -> None:

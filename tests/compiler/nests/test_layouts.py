@@ -11,13 +11,13 @@ import pytest
 from chainrule.compiler.nests.blocks import Block
 from chainrule.compiler.nests.building import build
 from chainrule.compiler.nests.costs import DraftCost, Profile, Strides
-from chainrule.compiler.nests.describing import describe, loads
+from chainrule.compiler.nests.describing import describe
 from chainrule.compiler.nests.drafting import Drafting
 from chainrule.compiler.nests.drafts import Draft
 from chainrule.compiler.nests.fitting import Loops
 from chainrule.compiler.nests.layouts import strides_of
 from chainrule.compiler.nests.looping import Looping
-from chainrule.compiler.nests.nest import NestProgram, Region
+from chainrule.compiler.nests.nest import NestProgram, Region, loads
 from tests.compiler.nests.drawing import drawn_program
 from tests.compiler.nests.handmade import mlp_layer
 

@@ -32,7 +32,6 @@ class Memory:
         self.writer = writer
         self.sizes = sizes
         self.shared = shared
-        self.pointers: dict[tuple[str, int], str] = {}
         self.lowered: Lowered
         self.vector: int | None = None
         self.width = 1
@@ -102,12 +101,12 @@ class Memory:
             if dim.counts is not None:
                 self._table_pointer(dim.counts)
 
-    def _pointer(self, what: str, number: int) -> str:
-        found = self.pointers.get((what, number))
-        if found is None:
-            place = self.writer.value(f"getelementptr ptr, ptr %{what}, i64 {number}")
-            found = self.pointers[what, number] = self.writer.value(f"load ptr, ptr {place}")
-        return found
+    def _pointer(self, what: str, number: int, distance: str | None = None) -> str:
+        """Return one of the pointers that the function is given, on request so many behind that one."""
+        place = self.writer.pure(f"getelementptr ptr, ptr %{what}, i64 {number}")
+        if distance is not None:
+            place = self.writer.pure(f"getelementptr ptr, ptr {place}, i64 {distance}")
+        return self.writer.pure(f"load ptr, ptr {place}")
 
     def _region_pointer(self, place: Place) -> str:
         """Return the pointer that a place's base counts from."""

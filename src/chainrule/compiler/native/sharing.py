@@ -202,32 +202,15 @@ class MovedMemory(Memory):
     ) -> None:
         super().__init__(writer, sizes, shared)
         self.moves = moves
-        self.moved: dict[tuple[str, str], str] = {}
 
     def _table_pointer(self, table: int) -> str:
-        return self._column("tables", table, self.moves.name((TABLE, table)))
+        return self._pointer("tables", table, self.moves.name((TABLE, table)))
 
     def _region_pointer(self, place: Place) -> str:
         group = self.moves.name((GROUP, place.group)) if place.region is Region.INPUT else None
-        pointer = self._column("regions", region_number(place), group)
+        pointer = self._pointer("regions", region_number(place), group)
         distance = self.moves.name((place.region, place.group, place.base))
-        if distance is None:
-            return pointer
-        key = (pointer, distance)
-        if key not in self.moved:
-            self.moved[key] = self.writer.value(f"getelementptr double, ptr {pointer}, i64 {distance}")
-        return self.moved[key]
-
-    def _column(self, what: str, number: int, distance: str | None) -> str:
-        """Return one of the pointers that the function is given, so many behind the first nest's."""
-        if distance is None:
-            return self._pointer(what, number)
-        key = (what, number)
-        if key not in self.pointers:
-            place = self.writer.value(f"getelementptr ptr, ptr %{what}, i64 {number}")
-            place = self.writer.value(f"getelementptr ptr, ptr {place}, i64 {distance}")
-            self.pointers[key] = self.writer.value(f"load ptr, ptr {place}")
-        return self.pointers[key]
+        return pointer if distance is None else self.writer.pure(f"getelementptr double, ptr {pointer}, i64 {distance}")
 
     def _bases(self, place: Place) -> tuple[int, int]:
         distances = self.moves.all_of((place.region, place.group, place.base))

@@ -53,17 +53,14 @@ class StripMemory(Memory):
     ) -> None:
         super().__init__(writer, sizes, shared)
         self.strips = strips
-        self.moved: dict[tuple[str, int], str] = {}
 
     def _region_pointer(self, place: Place) -> str:
         pointer = super()._region_pointer(place)
         step = place.step if isinstance(place, MovingPlace) else 0
         if not step:
             return pointer
-        if (pointer, step) not in self.moved:
-            distance = self.writer.value(f"mul nsw i64 %strip, {step}")
-            self.moved[pointer, step] = self.writer.value(f"getelementptr double, ptr {pointer}, i64 {distance}")
-        return self.moved[pointer, step]
+        distance = self.writer.pure(f"mul nsw i64 %strip, {step}")
+        return self.writer.pure(f"getelementptr double, ptr {pointer}, i64 {distance}")
 
     def _bases(self, place: Place) -> tuple[int, int]:
         step = place.step if isinstance(place, MovingPlace) else 0

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
 
-from chainrule.compiler.nests.nest import Add, Address, Apply, Expression, Load, Nest, NestProgram, Number, Reduce
+from chainrule.compiler.nests.nest import (
+    Add,
+    Address,
+    Apply,
+    Expression,
+    Load,
+    Nest,
+    NestProgram,
+    Number,
+    loads,
+    operations,
+)
 from chainrule.ops.row import BY_CODE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def describe(program: NestProgram) -> str:
@@ -24,39 +31,18 @@ def describe(program: NestProgram) -> str:
     return "\n".join(lines)
 
 
-def loads(expression: Expression, steps: int = 1) -> Iterator[tuple[Address, int]]:
-    """Yield each address that an expression reads, and how many times it does in one step of the nest."""
-    if isinstance(expression, Load):
-        yield expression.address, steps
-    elif isinstance(expression, Apply):
-        for each in expression.operands:
-            yield from loads(each, steps)
-    elif isinstance(expression, Add):
-        for each in expression.terms:
-            yield from loads(each, steps)
-    elif isinstance(expression, Reduce):
-        yield from loads(expression.body, steps * prod(expression.extents))
-
-
-def operations(expression: Expression) -> int:
-    """Return how many operations an expression takes in one step of the nest."""
-    if isinstance(expression, Apply):
-        return 1 + sum(map(operations, expression.operands))
-    if isinstance(expression, Add):
-        return len(expression.terms) - 1 + sum(map(operations, expression.terms))
-    if isinstance(expression, Reduce):
-        return prod(expression.extents) * (1 + operations(expression.body))
-    return 0
-
-
 def _lines_of(number: int, nest: Nest, program: NestProgram) -> list[str]:
     steps = prod(nest.extents)
     flops = steps * sum({id(store.value): operations(store.value) for store in nest.stores}.values())
-    reads = steps * sum({id(s.value): sum(n for _, n in loads(s.value)) for s in nest.stores}.values())
+    reads = steps * sum({id(store.value): _reads(store.value) for store in nest.stores}.values())
     ragged = " ragged" if nest.counts is not None else ""
     extents = "×".join(map(str, nest.extents)) or "1"
     lines = [f"{number}: {extents}{ragged}, classes {nest.classes}, {flops} operations, {reads} loads"]
     return lines + [f"    {_address(s.address, program)} = {_text(s.value, program)}" for s in nest.stores]
+
+
+def _reads(expression: Expression) -> int:
+    return sum(prod(extent for each in around for extent in each.extents) for _, around in loads(expression))
 
 
 def _address(address: Address, program: NestProgram) -> str:

@@ -6,8 +6,19 @@ from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING
 
-from chainrule.compiler.nests.describing import loads, operations
-from chainrule.compiler.nests.nest import Add, Apply, Expression, Load, Nest, Reduce, Region, Store
+from chainrule.compiler.nests.nest import (
+    Add,
+    Apply,
+    Expression,
+    Load,
+    Nest,
+    Reduce,
+    Region,
+    Store,
+    block_of,
+    loads,
+    operations,
+)
 
 if TYPE_CHECKING:
     from chainrule.compiler.nests.nest import Address, Buffer
@@ -24,7 +35,7 @@ def join(nests: list[Nest], forward: int, buffers: list[Buffer]) -> tuple[list[N
     """Return nests that do the same, and how many of them the outputs need."""
     first, rest = _joined(nests[:forward], buffers), _joined(nests[forward:], buffers)
     used = {
-        _block(address, buffers)
+        block_of(address, buffers)
         for nest in [*first, *rest]
         for store in nest.stores
         for address, _ in loads(store.value)
@@ -41,9 +52,9 @@ def _joined(nests: list[Nest], buffers: list[Buffer]) -> list[Nest]:
         place = latest.get(nest.extents)
         merged = None
         if place is not None:
-            needs = {_block(address, buffers) for store in nest.stores for address, _ in loads(store.value)}
+            needs = {block_of(address, buffers) for store in nest.stores for address, _ in loads(store.value)}
             if all(stored.get(block, -1) <= place for block in needs):
-                own = {_block(store.address, buffers) for store in found[place].stores}
+                own = {block_of(store.address, buffers) for store in found[place].stores}
                 merged = _merged(found[place], nest, needs & own, buffers)
         if place is None or merged is None:
             place = latest[nest.extents] = len(found)
@@ -51,7 +62,7 @@ def _joined(nests: list[Nest], buffers: list[Buffer]) -> list[Nest]:
         else:
             found[place] = merged
         for store in nest.stores:
-            block = _block(store.address, buffers)
+            block = block_of(store.address, buffers)
             stored[block] = max(place, stored.get(block, -1))
     return found
 
@@ -62,7 +73,7 @@ def _merged(a: Nest, b: Nest, shared: set[Block], buffers: list[Buffer]) -> Nest
         return None
     known = {store.address: store.value for store in a.stores}
     if any(
-        _block(address, buffers) in shared and address not in known
+        block_of(address, buffers) in shared and address not in known
         for store in b.stores
         for address, _ in loads(store.value)
     ):
@@ -115,13 +126,8 @@ def _without_dead(nests: list[Nest], used: set[Block], buffers: list[Buffer]) ->
         stores = tuple(
             store
             for store in nest.stores
-            if buffers[store.address.buffer].region is not Region.ARENA or _block(store.address, buffers) in used
+            if buffers[store.address.buffer].region is not Region.ARENA or block_of(store.address, buffers) in used
         )
         if stores:
             found.append(replace(nest, stores=stores))
     return found
-
-
-def _block(address: Address, buffers: list[Buffer]) -> Block:
-    buffer = buffers[address.buffer]
-    return buffer.region, buffer.offset

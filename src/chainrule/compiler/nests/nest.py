@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from math import prod
 from typing import TYPE_CHECKING, TypeAlias
 
 from chainrule.compiler.classes import Rule
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -106,6 +109,37 @@ class Reduce:
 
 
 Expression: TypeAlias = Load | Number | Apply | Add | Reduce
+
+
+def loads(expression: Expression, around: tuple[Reduce, ...] = ()) -> Iterator[tuple[Address, tuple[Reduce, ...]]]:
+    """Yield each address that an expression reads, as often as it occurs, with the reductions around it."""
+    if isinstance(expression, Load):
+        yield expression.address, around
+    elif isinstance(expression, Apply):
+        for operand in expression.operands:
+            yield from loads(operand, around)
+    elif isinstance(expression, Add):
+        for term in expression.terms:
+            yield from loads(term, around)
+    elif isinstance(expression, Reduce):
+        yield from loads(expression.body, (*around, expression))
+
+
+def operations(expression: Expression) -> int:
+    """Return how many operations an expression takes in one step of the nest."""
+    if isinstance(expression, Apply):
+        return 1 + sum(map(operations, expression.operands))
+    if isinstance(expression, Add):
+        return len(expression.terms) - 1 + sum(map(operations, expression.terms))
+    if isinstance(expression, Reduce):
+        return prod(expression.extents) * (1 + operations(expression.body))
+    return 0
+
+
+def block_of(address: Address, buffers: Sequence[Buffer]) -> tuple[Region, int]:
+    """Return what nests wait for when one stores what another reads: where the address's buffer begins."""
+    buffer = buffers[address.buffer]
+    return buffer.region, buffer.offset
 
 
 @dataclass(frozen=True)

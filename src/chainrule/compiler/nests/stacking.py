@@ -11,7 +11,20 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 
-from chainrule.compiler.nests.nest import Add, Address, Apply, Buffer, Expression, Load, Nest, Number, Reduce, Store
+from chainrule.compiler.nests.nest import (
+    Add,
+    Address,
+    Apply,
+    Buffer,
+    Expression,
+    Load,
+    Nest,
+    Number,
+    Reduce,
+    Store,
+    block_of,
+    loads,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -81,7 +94,7 @@ class Stacking:
         first = terms[0]
         if isinstance(first, Reduce) and (first.counts is not None or first.largest):
             return Add(tuple(terms))
-        moves = self._moves(list(map(self._bases, terms)), list(map(self._addresses, terms)))
+        moves = self._moves(list(map(self._bases, terms)), list(map(_addresses, terms)))
         if isinstance(first, Reduce):
             return Reduce((len(terms), *first.extents), self._moved(first.body, moves, depth, {}))
         return Reduce((len(terms),), self._moved(first, moves, depth, {}))
@@ -96,13 +109,13 @@ class Stacking:
         for nest in nests:
             kind = self._kind_of_nest(nest)
             place = latest.get(kind)
-            blocks = [self._block(address) for store in nest.stores for address in self._addresses(store.value)]
+            blocks = [block_of(address, self.buffers) for store in nest.stores for address in _addresses(store.value)]
             if place is None or any(stored.get(block, -1) >= place for block in blocks):
                 place = latest[kind] = len(groups)
                 groups.append([])
             groups[place].append(nest)
             for store in nest.stores:
-                block = self._block(store.address)
+                block = block_of(store.address, self.buffers)
                 stored[block] = max(place, stored.get(block, -1))
         found: list[Nest] = []
         for group in groups:
@@ -110,13 +123,9 @@ class Stacking:
                 found += [self._stack(run)] if len(run) >= LEAST else run
         return found
 
-    def _block(self, address: Address) -> tuple[Region, int]:
-        buffer = self.buffers[address.buffer]
-        return buffer.region, buffer.offset
-
     def _stack(self, nests: list[Nest]) -> Nest:
         first = nests[0]
-        moves = self._moves(list(map(self._bases_of_nest, nests)), list(map(self._addresses_of_nest, nests)))
+        moves = self._moves(list(map(self._bases_of_nest, nests)), list(map(_addresses_of_nest, nests)))
         made: dict[int, Expression] = {}
         stores = []
         for store in first.stores:
@@ -149,27 +158,11 @@ class Stacking:
         stores = tuple((self._kind_of_address(store.address), self._kind(store.value)) for store in nest.stores)
         return nest.extents, nest.counts, nest.count_strides, stores
 
-    def _addresses(self, expression: Expression) -> list[Address]:
-        """Return the addresses that an expression reads, shared ones as often as they occur."""
-        if isinstance(expression, Load):
-            return [expression.address]
-        if isinstance(expression, Apply):
-            return [address for each in expression.operands for address in self._addresses(each)]
-        if isinstance(expression, Add):
-            return [address for each in expression.terms for address in self._addresses(each)]
-        return self._addresses(expression.body) if isinstance(expression, Reduce) else []
-
-    def _addresses_of_nest(self, nest: Nest) -> list[Address]:
-        found = []
-        for store in nest.stores:
-            found += [store.address, *self._addresses(store.value)]
-        return found
-
     def _bases(self, expression: Expression) -> Bases:
-        return tuple(self.buffers[each.buffer].offset + each.base for each in self._addresses(expression))
+        return tuple(self.buffers[each.buffer].offset + each.base for each in _addresses(expression))
 
     def _bases_of_nest(self, nest: Nest) -> Bases:
-        return tuple(self.buffers[each.buffer].offset + each.base for each in self._addresses_of_nest(nest))
+        return tuple(self.buffers[each.buffer].offset + each.base for each in _addresses_of_nest(nest))
 
     def _runs(self, alike: list[Thing], bases: Callable[[Thing], Bases]) -> list[list[Thing]]:
         """Split things that are alike into runs whose bases go in equal steps."""
@@ -208,7 +201,7 @@ class Stacking:
 
     def _has_tables(self, expression: Expression) -> bool:
         ragged = isinstance(expression, Reduce) and (expression.counts is not None or expression.largest)
-        return ragged or any(address.table is not None for address in self._addresses(expression))
+        return ragged or any(address.table is not None for address in _addresses(expression))
 
     def _span(self, several: list[Buffer]) -> int:
         start = min(each.offset for each in several)
@@ -221,7 +214,7 @@ class Stacking:
     def _moved(self, expression: Expression, moves: Moves, place: int, made: dict[int, Expression]) -> Expression:
         """Return an expression inside one loop more, the loop number `place`; moves are by address, in order."""
         if id(expression) in made:
-            for _ in self._addresses(expression):
+            for _ in _addresses(expression):
                 next(moves)
         elif isinstance(expression, Load):
             made[id(expression)] = Load(self._moved_address(expression.address, *next(moves), place))
@@ -249,6 +242,15 @@ class Stacking:
         if address.table is not None:
             table = (*table[:place], 0, *table[place:])
         return Address(buffer, base, strides, address.table, table)
+
+
+def _addresses(expression: Expression) -> list[Address]:
+    """Return the addresses that an expression reads, shared ones as often as they occur."""
+    return [address for address, _ in loads(expression)]
+
+
+def _addresses_of_nest(nest: Nest) -> list[Address]:
+    return [address for store in nest.stores for address in (store.address, *_addresses(store.value))]
 
 
 def _steps(a: Bases, b: Bases) -> Bases:

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chainrule.compiler.nests.nest import Add, Address, Apply, Expression, Load, Nest, NestProgram, Reduce, Region
+from chainrule.compiler.nests.nest import Address, Nest, NestProgram, Reduce, Region, loads
 from chainrule.errors import GraphError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     Grid = NDArray[np.int64]
@@ -76,7 +74,7 @@ class _Loops:
         self.program = program
         self.nest = nest
         self.extents = nest.extents
-        self.loads = [found for store in nest.stores for found in _loads(store.value, ())]
+        self.loads = [found for store in nest.stores for found in loads(store.value)]
 
     def places(self, address: Address, terms: tuple[Reduce, ...], *, every: bool = False) -> Grid:
         """Return the places of all steps, or where that is as good, of the first and last ones of loops."""
@@ -121,16 +119,3 @@ class _Loops:
             if stride:
                 total = total + stride * index
         return total
-
-
-def _loads(expression: Expression, terms: tuple[Reduce, ...]) -> Iterator[tuple[Address, tuple[Reduce, ...]]]:
-    if isinstance(expression, Load):
-        yield expression.address, terms
-    elif isinstance(expression, Apply):
-        for operand in expression.operands:
-            yield from _loads(operand, terms)
-    elif isinstance(expression, Add):
-        for term in expression.terms:
-            yield from _loads(term, terms)
-    elif isinstance(expression, Reduce):
-        yield from _loads(expression.body, (*terms, expression))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import prod
 from types import GeneratorType
 from typing import Any, TypeAlias
 
@@ -47,7 +48,7 @@ class Flattening:
 
     Attributes:
         numbers: how many numbers there were so far.
-        kinds: the class of each that is not free, by its place.
+        kinds: the class of each, by its place.
         input_groups: where each group of numbers begins, see `Program.input_groups`.
         values: the Values so far.
         value_groups: where those of each argument begin, from 0.
@@ -55,11 +56,11 @@ class Flattening:
     """
 
     numbers: int = 0
+    kinds: list[type] = field(default_factory=list)
     input_groups: list[int] = field(default_factory=lambda: [0])
     values: list[Value] = field(default_factory=list)
     value_groups: list[int] = field(default_factory=lambda: [0])
     copies: list[tuple[Any, Any]] = field(default_factory=list)
-    places: list[type] = field(default_factory=list)
 
     def argument(self, given: Any) -> tuple[Any, Pattern]:
         """Return what the function is given for one of the arguments, and its pattern."""
@@ -109,7 +110,7 @@ class Flattening:
         if kind is int and abs(given) > LARGEST_INTEGER:
             raise refusal(f"an argument is the integer {given}, beyond 2**53", "give a float", depends_on_data=True)
         self.numbers += 1
-        self.places.append(kind)
+        self.kinds.append(kind)
         return number_argument(float(given), kind, self.numbers - 1), NUMBER if is_free_kind(kind) else ("number", kind)
 
     def _array(self, given: Any, depth: int) -> tuple[Any, Pattern]:
@@ -126,7 +127,7 @@ class Flattening:
         flat = np.ascontiguousarray(given, dtype=np.float64).ravel().tolist()
         made = [number_argument(number, kind, place) for place, number in enumerate(flat, first)]
         self.numbers += len(flat)
-        self.places += [kind] * len(flat)
+        self.kinds += [kind] * len(flat)
         self._end_group()
         return self._filled(given.shape, made), ("array", given.shape, given.dtype.str)
 
@@ -191,7 +192,7 @@ def with_kinds(pattern: Pattern, kinds: Sequence[type], looked: set[int]) -> Pat
             place = next(count)
             return ("number", kinds[place]) if place in looked else part
         if head == "array":
-            for _ in range(_size(part[1])):
+            for _ in range(prod(part[1])):
                 next(count)
         if head == "call":
             return ("call", tuple(map(again, part[1])), part[2], tuple(map(again, part[3])))
@@ -202,13 +203,6 @@ def with_kinds(pattern: Pattern, kinds: Sequence[type], looked: set[int]) -> Pat
         return part
 
     return again(pattern)
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size
 
 
 class _MismatchError(Exception):

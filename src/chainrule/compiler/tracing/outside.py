@@ -60,10 +60,18 @@ class Outside:
 
     def changed(self) -> str | None:
         """Return what is different now, as a clause, None if nothing is."""
+        found = self.first_change()
+        if found is None:
+            return None
+        name, before, now = found
+        return f"the {name.kind} '{name.name}' was {_short(before)} and is {_short(now)}"
+
+    def first_change(self) -> tuple[Name, Any, Any] | None:
+        """Return a variable that names another object now, with the old and the new one; None if there is none."""
         for name, before in zip(self.names, self.objects, strict=True):
             now = name.read()
-            if now is not before and not same_plain(before, now):
-                return f"the {name.kind} '{name.name}' was {_short(before)} and is {_short(now)}"
+            if now is not before and not _same_plain(before, now):
+                return name, before, now
         return None
 
 
@@ -169,10 +177,9 @@ def _loaded(code: CodeType) -> set[str]:
     return found
 
 
-def same_plain(before: Any, now: Any) -> bool:
+def _same_plain(before: Any, now: Any) -> bool:
     """Tell whether two objects are the same number or text."""
-    simple = (float, int, str, bytes, bool, complex)
-    if type(before) is not type(now) or not isinstance(before, simple):
+    if type(before) is not type(now) or not isinstance(before, PLAIN):
         return False
     return bool(before == now and repr(before) == repr(now))
 

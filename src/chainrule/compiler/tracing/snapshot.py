@@ -9,7 +9,7 @@ from functools import partial
 from operator import is_
 from typing import Any
 
-from chainrule.compiler.tracing.outside import Outside, same_plain
+from chainrule.compiler.tracing.outside import Outside
 
 
 class Snapshot:
@@ -26,9 +26,9 @@ class Snapshot:
 
     def difference(self) -> tuple[str, str] | None:
         """Return what the function has changed and the remedy, as clauses, None if nothing is seen."""
-        for name, before in zip(self.outside.names, self.outside.objects, strict=True):
-            if name.read() is not before and not same_plain(before, name.read()):
-                return f"it changes the {name.kind} '{name.name}'", "return what it counts"
+        changed = self.outside.first_change()
+        if changed is not None:
+            return f"it changes the {changed[0].kind} '{changed[0].name}'", "return what it counts"
         for name, each, before in self.contents:
             if not _same_contents(each, before):
                 return f"it changes the {type(each).__name__} '{name.name}'", "return what it collects"

@@ -35,7 +35,6 @@ class Trace:
         guards: guard i is about output `program.results + i`.
         outside: what the function names outside of itself.
         distinct: the trace only holds while the Values among the arguments are different objects, not in `live`.
-        notes: what was seen and does no harm.
         same_static: tells whether an argument may stand for one that is part of the structure.
     """
 
@@ -46,7 +45,6 @@ class Trace:
     guards: tuple[Guard, ...]
     outside: Outside
     distinct: bool
-    notes: tuple[str, ...] = ()
     same_static: ClassVar[Callable[[Any, Any], bool]] = staticmethod(same_static)
 
 
@@ -111,7 +109,7 @@ def _trace(
     return Trace(
         program,
         live,
-        with_kinds(pattern, arguments.places, listener.kinds),
+        with_kinds(pattern, arguments.kinds, listener.kinds),
         template,
         tuple(listener.guards),
         outside,
