@@ -269,7 +269,7 @@ FUNCTIONS: dict[str, Callable[..., Lanes]] = {
     "less": lambda a, b: a < b,
     "less_equal": lambda a, b: a <= b,
     "equal": lambda a, b: a.compared("==", b),
-    "relu": lambda a: (a <= 0.0).choose(0.0, a),
+    "relu": lambda a: (a < 0.0).choose(0.0, a) + 0.0,  # one maximum, and 0 for -0
     "leaky_relu": lambda a: (a > 0.0).choose(a, a * LEAK),
     "exp": exp,
     "log": log,

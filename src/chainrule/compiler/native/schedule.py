@@ -119,7 +119,7 @@ class _Search:
         order = self.work.order
         free = [dim for dim in order if not self.fixed >> dim & 1 and self.work.dims[dim].counts is None]
         chosen = [dim for dim in free if dim == vector] + [dim for dim in reversed(free) if dim != vector]
-        chosen = chosen[:3] if vector in free else chosen[:2]
+        chosen = chosen[:3]
         for sizes in self._sizes([self._blocks(dim, vector, width) for dim in chosen], options):
             tile = [1] * len(self.work.dims)
             for dim, size in zip(chosen, sizes, strict=True):
