@@ -75,6 +75,14 @@ class Memory:
         last = Lanes(self.writer, end, 1, "i64").spread(self.width)
         return Lanes(self.writer, self.writer.pure(f"icmp slt {first.type} {each}, {last.text}"), self.width, "i1")
 
+    @contextmanager
+    def lanes_along(self, dim: int) -> Iterator[None]:
+        """Let the lanes lie along another dimension, whose loop opens later."""
+        kept = self.vector, self.masks, self.left
+        self.vector, self.masks, self.left = dim, {}, {}
+        yield
+        self.vector, self.masks, self.left = kept
+
     def mask(self, offset: int) -> Lanes | None:
         """Return which lanes exist in the vector at this offset; None where all do."""
         return self.masks.get(offset)
@@ -362,20 +370,22 @@ class Memory:
 def turned(rows: list[Lanes]) -> list[Lanes]:
     """Return the columns of a square whose rows are given, by exchanging ever larger blocks (Eklundh 1972)."""
     rows = list(rows)
-    writer, size = rows[0].writer, len(rows)
-    kind = vector_type(size)
-    distance = 1
+    size, distance = len(rows), 1
     while distance < size:
         upper = [lane if not lane & distance else size + lane - distance for lane in range(size)]
         lower = [lane + distance if not lane & distance else size + lane for lane in range(size)]
         for i in (i for i in range(size) if not i & distance):
-            pair = f"{kind} {rows[i].text}, {kind} {rows[i + distance].text}"
-            for place, picked in ((i, upper), (i + distance, lower)):
-                lanes = ", ".join(f"i32 {lane}" for lane in picked)
-                text = f"shufflevector {pair}, {vector_type(size, 'i32')} <{lanes}>"
-                rows[place] = Lanes(writer, writer.pure(text), size)
+            pair = rows[i], rows[i + distance]
+            rows[i], rows[i + distance] = picked(*pair, upper), picked(*pair, lower)
         distance *= 2
     return rows
+
+
+def picked(a: Lanes, b: Lanes, lanes: Sequence[int]) -> Lanes:
+    """Return lanes of two vectors, those of b numbered after those of a."""
+    numbers = ", ".join(f"i32 {lane}" for lane in lanes)
+    text = f"shufflevector {a.type} {a.text}, {b.type} {b.text}, {vector_type(len(lanes), 'i32')} <{numbers}>"
+    return Lanes(a.writer, a.writer.pure(text), len(lanes))
 
 
 def _lane(x: Lanes, lane: int) -> Lanes:

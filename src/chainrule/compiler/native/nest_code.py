@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import product
 
 from chainrule.compiler.native.elementary import FUNCTIONS
@@ -33,6 +34,7 @@ class NestCode:
         self.points: dict[int, tuple[int, ...]] = {}
         self.dims_of: dict[int, tuple[int, ...]] = {}
         self.early: dict[int, bool] = {}
+        self.vectors: dict[int, int] = {}  # where sums have lanes of their own: the vector of each
         self.uses = _uses([node for _, node in lowered.stores])
         values = [node for _, node in lowered.stores]
         self.reductions = [node for node in _in_order(values) if node.op == "reduce"]
@@ -265,14 +267,34 @@ class NestCode:
         own, _ = node.detail
         batch = [each for each in self.reductions if self._joins(each, node)]
         bits = self._own_bits(node)
-        for each in batch:
-            outside = [part for part in self._outside(each.operands[0], bits) if self._may_come_early(part, own)]
-            for part in [*outside, *each.operands[1:]]:
-                for point in self.all_points(self.dims(part)):
-                    self.value(part, point)
-        sums = Sums(self, batch)
-        sums.run(own)
+        self._values_of([part for each in batch for part in each.operands[1:]])
+        with self._turned():
+            for each in batch:
+                outside = self._outside(each.operands[0], bits)
+                self._values_of([part for part in outside if self._may_come_early(part, own)])
+            sums = Sums(self, batch)
+            sums.run(own)
         self.known[-1].update(sums.results())
+
+    def _values_of(self, nodes: list[Node]) -> None:
+        for node in nodes:
+            for point in self.all_points(self.dims(node)):
+                self.value(node, point)
+
+    @contextmanager
+    def _turned(self) -> Iterator[None]:
+        """Let the lanes lie as the schedule says while sums run; what is a lane elsewhere is then a point."""
+        schedule = self.schedule
+        vector, turned = schedule.vector, schedule.turned
+        if vector is None or turned is None:
+            yield
+            return
+        known, offsets = self.known, self.points[vector]
+        self.vectors = {first + lane: first for first in offsets for lane in range(self.memory.left[first])}
+        self.schedule, self.known, self.points[vector] = replace(schedule, vector=turned), [{}], tuple(self.vectors)
+        with self.memory.lanes_along(turned):
+            yield
+        self.schedule, self.known, self.points[vector], self.vectors = schedule, known, offsets, {}
 
     def _joins(self, other: Node, node: Node) -> bool:
         """Say whether another reduction, not computed yet, can be computed in the same loop."""

@@ -40,6 +40,7 @@ CACHES = ((600_000, 3.2), (30_000, 1.75))
 TURNING = 0.75  # cycles to load a row of a square of numbers and turn it, by its size and the logarithm of its size
 CALL = 60.0  # one lane of a function of the C library
 ACROSS = 2.5  # adding up the lanes of a vector
+TOGETHER = 1.75  # the same, of as many vectors as have lanes
 LATENCY = 4.0
 LOOP = 2.0  # a turn of a loop that its body cannot hide
 BRANCH = 8.0  # entering and leaving a loop
@@ -66,6 +67,7 @@ class Work:
         reductions: by the dimensions of a reduction, how many run side by side, by their other dimensions.
         rounds: by the dimensions of a reduction, how often it runs: once, and again for each that starts from another.
         summed: all dimensions of reductions.
+        nested: some reduction adds what others give.
         halves: half cycles of arithmetic, by the dimensions of what is computed.
         calls, instructions: functions called and about how many instructions there are, likewise.
     """
@@ -80,17 +82,22 @@ class Work:
         self.instructions: Counter[int] = Counter()
         self.reductions: dict[tuple[int, ...], Counter[int]] = {}
         self.rounds: dict[tuple[int, ...], int] = {}
+        self.nested = False
         self._round: dict[int, int] = {}
+        self._with_reductions: set[int] = set()
         for node in sorted(_nodes(lowered), key=lambda node: node.number):
             self._note(node)
         self.summed = tuple(dim for own in self.reductions for dim in own)
 
     def _note(self, node: Node) -> None:
         dims = node.dims
+        if node.op == "reduce" or any(each.number in self._with_reductions for each in node.operands):
+            self._with_reductions.add(node.number)
         if node.op == "load":
             self.loads.add(node.detail)
         elif node.op == "reduce":
             own, _ = node.detail
+            self.nested |= node.operands[0].number in self._with_reductions
             start = self._round.get(node.operands[1].number, 0) if len(node.operands) > 1 else 0
             self._round[node.number] = start + 1
             self.rounds[own] = max(self.rounds.get(own, 1), start + 1)
@@ -118,9 +125,10 @@ class Price:
         self.schedule = schedule
         self.vector = schedule.vector
         self.order = work.order
-        extents = [dim.extent for dim in work.dims]
+        across = {schedule.vector, schedule.turned}
+        self.extents = [dim.extent for dim in work.dims]
         self.points = [
-            -(-extent // schedule.width) if dim == self.vector else extent for dim, extent in enumerate(extents)
+            -(-extent // schedule.width) if dim in across else extent for dim, extent in enumerate(self.extents)
         ]
         self.blocks = [-(-points // tile) for points, tile in zip(self.points, schedule.tile, strict=True)]
         self.turns = prod(self.blocks[dim] for dim in self.order)
@@ -153,10 +161,11 @@ class Price:
                 if dims >> dim & 1:
                     inside = True
                     times *= self.points[dim]
+            one_by_one = self.vector if inside and self.schedule.turned is not None else None
             for dim in reversed(self.order):
                 if dims >> dim & 1:
                     inside = True
-                    times *= self.points[dim]
+                    times *= self.extents[dim] if dim == one_by_one else self.points[dim]
                 elif inside:
                     times *= self.blocks[dim]
             self._known[dims] = times
@@ -165,7 +174,8 @@ class Price:
     def _load(self, place: Place) -> float:
         dims = place.dims
         times, width = self.times(dims), self.schedule.width
-        if self.vector is None or not dims >> self.vector & 1:
+        turned = self.schedule.turned
+        if self.vector is None or not dims >> self.vector & 1 or (turned is not None and dims >> turned & 1):
             return times * (0.5 if place.table is None else 1.0)
         if place.table is not None and place.in_table(self.vector):
             return 1.5 * width * times
@@ -217,15 +227,14 @@ class Price:
             rounds = self.work.rounds[own]
             if inner > 1:
                 cycles += rounds * turns * (BRANCH * 0.5 + inner * LOOP * 0.5)
+            results = sum(
+                number * prod(self.points[dim] for dim in self.order if dims >> dim & 1)
+                for dims, number in totals.items()
+            )
             if self.vector in own:
-                cycles += (
-                    rounds
-                    * ACROSS
-                    * sum(
-                        number * prod(self.points[dim] for dim in self.order if dims >> dim & 1)
-                        for dims, number in totals.items()
-                    )
-                )
+                cycles += rounds * ACROSS * results
+            elif self.schedule.turned is not None:
+                cycles += rounds * TOGETHER * self.schedule.width * results
             if self.schedule.split:
                 cycles += rounds * turns * self.schedule.copies(own) * 0.5
         return cycles
@@ -237,8 +246,10 @@ class Price:
         for dims, calls in self.work.calls.items():
             lanes = self.schedule.width if self._across(dims) else 1
             count += 3 * lanes * calls * prod(size for dim, size in enumerate(tile) if size > 1 and dims >> dim & 1)
+        inner = sum(1 << dim for dim in self.work.summed) if self.schedule.turned is not None else 0
         for dims, number in self.work.instructions.items():
-            count += number * prod(size for dim, size in enumerate(tile) if size > 1 and dims >> dim & 1)
+            rows = self.schedule.width if dims & inner and self._across(dims) else 1
+            count += rows * number * prod(size for dim, size in enumerate(tile) if size > 1 and dims >> dim & 1)
         for dim in (*self.order, *self.work.summed):
             if self.points[dim] % tile[dim] and self.blocks[dim] > 1:
                 count *= 2

@@ -6,7 +6,7 @@ The choice is the cheapest of a few dozen candidates under the model of `pricing
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from chainrule.compiler.native.lowering import Lowered, lower
@@ -20,6 +20,7 @@ FEW_SIZES = (1, 4, 8)
 PROMISING = 1.3
 MOST_UNROLLED = 8  # terms of a sum in one block
 MOST_TURNED = 2  # sums, where a square of numbers for each is in registers too
+MOST_ALONG = 4  # vectors of a sum in one block, where each lane has a sum of its own
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Schedule:
         width: how many lanes; 1 for scalar code.
         tile: for each dimension, how many vectors (or, in the others, indices) a block has.
         split: the blocks of a reduction add to running sums of their own, so that they do not wait for each other.
+        turned: a dimension of the reductions that lies across the lanes while they run, and has as many vectors in a
+            block as the tile says: each lane of `vector` has a running sum of its own, and these are added up together.
         cost: about how many cycles the nest takes.
     """
 
@@ -38,11 +41,12 @@ class Schedule:
     width: int
     tile: tuple[int, ...]
     split: bool = False
+    turned: int | None = None
     cost: float = 0.0
 
     def step(self, dim: int) -> int:
         """Return how many indices of a dimension one block covers."""
-        return self.tile[dim] * (self.width if dim == self.vector else 1)
+        return self.tile[dim] * (self.width if dim in {self.vector, self.turned} else 1)
 
     def copies(self, dims: Sequence[int]) -> int:
         """Return how many points a block has over these dimensions."""
@@ -50,6 +54,8 @@ class Schedule:
 
     def __str__(self) -> str:
         across = f"{self.width} lanes of dimension {self.vector}" if self.vector is not None else "scalar"
+        if self.turned is not None:
+            across += f", of {self.turned} in sums"
         return f"{across}, tile {' × '.join(map(str, self.tile))}, about {self.cost:.0f} cycles"
 
 
@@ -94,9 +100,9 @@ class _Search:
                 yield from self._priced(schedule.vector, schedule.width, SIZES)
 
     def _priced(self, vector: int | None, width: int, sizes: tuple[int, ...]) -> Iterator[Schedule]:
-        for tile, split in self._tiles(vector, width, sizes):
-            schedule = Schedule(vector, width, tile, split)
-            yield Schedule(vector, width, tile, split, Price(self.work, schedule, self.thrift).total())
+        for tile, split, turned in self._tiles(vector, width, sizes):
+            schedule = Schedule(vector, width, tile, split, turned)
+            yield replace(schedule, cost=Price(self.work, schedule, self.thrift).total())
 
     def _vectors(self) -> Iterator[tuple[int | None, int]]:
         yield None, 1
@@ -114,7 +120,7 @@ class _Search:
 
     def _tiles(
         self, vector: int | None, width: int, options: tuple[int, ...]
-    ) -> Iterator[tuple[tuple[int, ...], bool]]:
+    ) -> Iterator[tuple[tuple[int, ...], bool, int | None]]:
         """Yield tiles of the two innermost dimensions that are worth it, within the registers."""
         order = self.work.order
         free = [dim for dim in order if not self.fixed >> dim & 1 and self.work.dims[dim].counts is None]
@@ -146,7 +152,7 @@ class _Search:
 
     def _with_unrolled_sums(
         self, tile: list[int], vector: int | None, width: int
-    ) -> Iterator[tuple[tuple[int, ...], bool]]:
+    ) -> Iterator[tuple[tuple[int, ...], bool, int | None]]:
         totals = self._totals(tile)
         if totals > self.most_totals and max(tile, default=1) > 1:
             return
@@ -166,12 +172,16 @@ class _Search:
             tile[inner] = max(size for size in range(1, min(most, blocks) + 1) if blocks % size == 0 or size <= 4)
             if not split and blocks <= MOST_UNROLLED and blocks * totals <= 64:
                 tile[inner] = blocks
-        yield tuple(tile), split
+        yield tuple(tile), split, None
         for own in self.work.reductions:
             inner = own[-1]
             if vector is not None and totals <= MOST_TURNED and self._turns(vector, inner):
                 tile[inner] = min(width, self.work.dims[inner].extent)
-                yield tuple(tile), False
+                yield tuple(tile), False, None
+        if vector in self.work.order and 0 < totals * width <= self.most_totals and self._lies_along_sums(vector):
+            inner = self.work.summed[-1]
+            tile[inner] = min(MOST_ALONG, -(-self.work.dims[inner].extent // width))
+            yield tuple(tile), False, inner
 
     def _turns(self, vector: int, inner: int) -> bool:
         """Say whether some array is contiguous in a reduction's dimension and not in the lanes'."""
@@ -179,6 +189,16 @@ class _Search:
             place.stride(inner) == 1 and place.stride(vector) not in {0, 1} and not place.in_table(vector)
             for place in self.work.loads
         )
+
+    def _lies_along_sums(self, vector: int) -> bool:
+        """Say whether the sums could run along their innermost dimension, each lane with a sum of its own."""
+        work = self.work
+        if len(work.reductions) != 1 or work.nested or any(dim.counts is not None for dim in work.dims):
+            return False
+        inner = work.summed[-1]
+        own = [place for place in work.loads if place.dims >> inner & 1]
+        along = all(place.stride(inner) == 1 and not place.in_table(inner) for place in own)
+        return along and any(place.dims >> vector & 1 and place.stride(vector) != 1 for place in own)
 
     def _totals(self, tile: Sequence[int]) -> int:
         """Return how many running sums the largest reduction needs."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from chainrule.compiler.native.elementary import maximum
 from chainrule.compiler.native.lanes import Lanes
 from chainrule.compiler.native.symbols import Node
+from chainrule.compiler.native.memory import picked
 from chainrule.compiler.native.text import Carried, constant, vector_type
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class Sums:
         self.own = batch[0].detail[0]
         schedule = code.schedule
         self.across = schedule.vector in self.own  # the lanes hold terms of one sum
+        self.vectors = code.vectors
         self.split = schedule.split
         self.places: list[tuple[Node, dict[int, int], int]] = []
         self.totals: list[Lanes] = []
@@ -105,29 +107,59 @@ class Sums:
 
     def results(self) -> dict[tuple[int, ...], Lanes]:
         """Return the value of each reduction at each point, by the keys of `NestCode.value`."""
-        found: dict[tuple[int, ...], list[Lanes]] = {}
-        for (node, point, _), total in zip(self.places, self.totals, strict=True):
-            key = (node.number, *[point[dim] for dim in self.code.dims(node)])
-            found.setdefault(key, []).append(total)
+        found: dict[tuple[int, ...], list[list[Lanes]]] = {}
+        for (node, point, copy), total in zip(self.places, self.totals, strict=True):
+            # Rows of one vector follow each other, and the copies of each
+            key = [self._vector_of(dim, point[dim]) for dim in self.code.dims(node)]
+            rows = found.setdefault((node.number, *key), [])
+            if not copy:
+                rows.append([])
+            rows[-1].append(total)
         nodes = {node.number: node for node in self.batch}
-        return {key: self._joined(nodes[key[0]], key, totals) for key, totals in found.items()}
+        return {key: self._value(nodes[key[0]], key, rows) for key, rows in found.items()}
 
-    def _joined(self, node: Node, key: tuple[int, ...], totals: list[Lanes]) -> Lanes:
-        """Return one number from the parts of a sum, and what the sum starts from."""
+    def _vector_of(self, dim: int, offset: int) -> int:
+        return self.vectors.get(offset, offset) if dim == self.code.schedule.vector else offset
+
+    def _value(self, node: Node, key: tuple[int, ...], rows: list[list[Lanes]]) -> Lanes:
+        """Return a reduction's value from its parts, and what it starts from."""
         largest = node.detail[1]
-        while len(totals) > 1:
-            pairs = [_joined(a, b, largest) for a, b in zip(totals[::2], totals[1::2], strict=False)]
-            totals = [*pairs, totals[-1]] if len(totals) % 2 else pairs
-        total = totals[0]
+        totals = [_total(parts, largest) for parts in rows]
         if not self.across:
-            return total
-        while total.lanes > 1:
-            half = total.lanes // 2
-            total = _joined(part(total, 0, half), part(total, half, half), largest)
+            return totals[0]
+        total = added_up(totals, largest)
         if len(node.operands) > 1:
             point = dict(zip(self.code.dims(node), key[1:], strict=True))
             total = total + self.code.value(node.operands[1], point).as_number()
         return total
+
+
+def _total(parts: list[Lanes], largest: bool) -> Lanes:
+    while len(parts) > 1:
+        pairs = [_joined(a, b, largest) for a, b in zip(parts[::2], parts[1::2], strict=False)]
+        parts = [*pairs, parts[-1]] if len(parts) % 2 else pairs
+    return parts[0]
+
+
+def added_up(rows: list[Lanes], largest: bool) -> Lanes:
+    """Return the sums (or maximums) over the lanes of each row, as the lanes of one vector; of one row, one number."""
+    if len(rows) == 1:
+        return _across(rows[0], largest)
+    size, distance = rows[0].lanes, 1
+    while distance < size:
+        kept = [lane if not lane & distance else size + lane for lane in range(size)]
+        moved = [lane + distance if not lane & distance else size + lane - distance for lane in range(size)]
+        pairs = zip(rows[::2], [*rows[1::2], rows[-1]], strict=False)
+        rows = [_joined(picked(a, b, kept), picked(a, b, moved), largest) for a, b in pairs]
+        distance *= 2
+    return rows[0]
+
+
+def _across(row: Lanes, largest: bool) -> Lanes:
+    while row.lanes > 1:
+        half = row.lanes // 2
+        row = _joined(part(row, 0, half), part(row, half, half), largest)
+    return row
 
 
 def _joined(a: Lanes, b: Lanes, largest: bool) -> Lanes:
