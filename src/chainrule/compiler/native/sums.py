@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from chainrule.compiler.native.elementary import maximum
 from chainrule.compiler.native.lanes import Lanes
-from chainrule.compiler.native.symbols import Node
 from chainrule.compiler.native.memory import picked
+from chainrule.compiler.native.symbols import Node
 from chainrule.compiler.native.text import Carried, constant, vector_type
 
 if TYPE_CHECKING:
