@@ -60,6 +60,7 @@ def environment() -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join([str(Path(chainrule.__file__).parents[1]), str(ROOT)]),
         "PYTHONIOENCODING": "utf-8",
         "MPLBACKEND": "Agg",
+        "CHAINRULE_CACHE": "",  # a report names the passes that ran
     }
 
 

@@ -30,7 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "nn": {"errors", "files", "ops", "engine", "functions"},
     "data": {"errors"},
     "views": {"errors", "files", "ops", "graph"},
-    "compiler": {"errors", "files", "ops", "engine", "graph"},
+    "compiler": {"errors", "files", "_sources", "ops", "engine", "graph"},
     "training": {
         "errors",
         "files",

@@ -12,13 +12,18 @@ from chainrule.engine import Native, Tape
 from chainrule.errors import ChainruleError
 
 if TYPE_CHECKING:
+    from chainrule.compiler.native.machine import Loaded
+    from chainrule.compiler.nests.nest import NestProgram
     from chainrule.compiler.program import Program
+    from chainrule.compiler.storing import Compiled
 
 T = TypeVar("T")
 
 # Beside the tape, machine code saves some ns an operand and call; compiling takes some tenths of a second, and half a
 # µs an operand. (With the uncompiled engine it saves more; but a training would then have other last digits there.)
 SAVED, FIXED_COST, COST = 3e-9, 0.3, 0.5e-6
+
+FOUND = "the machine code was found on the disk"
 
 
 class _NoCodeError(Exception):
@@ -35,7 +40,6 @@ class Built:
         note: why it is no machine code, although that was wanted; or where the code came from.
         hint: whether the note is about this computer, and not about the program.
         failure: what went wrong in the compiler itself; the tape serves then.
-        source: its code where it has one.
         sizes: what the passes found, see `Specialisation`.
         passes: how long each took.
     """
@@ -45,7 +49,6 @@ class Built:
     note: str = ""
     hint: bool = False
     failure: str = ""
-    source: str = ""
     sizes: dict[str, int] = field(default_factory=dict)
     passes: list[Pass] = field(default_factory=list)
 
@@ -87,17 +90,76 @@ def pays(operands: int, calls: float | None) -> bool:
     return calls is None or SAVED * operands * calls > FIXED_COST + COST * operands
 
 
+def source_of(program: Program) -> str:
+    """Return the code of a program that runs as machine code, in LLVM's language.
+
+    Nobody keeps it: it is written anew, and the same program gets the same text.
+    """
+    from chainrule.compiler.native.compiling import module_text
+    from chainrule.compiler.native.machine import host
+
+    return module_text(_nests(program, Built(None)), host())[0]
+
+
 def _native(program: Program, built: Built) -> None:
     """Fill in the native executor."""
     # Here, because each loads numpy, and the last llvmlite where it is installed.
-    from chainrule.compiler.native import available, compile_nests
-    from chainrule.compiler.nests.building import build as build_nests
-    from chainrule.compiler.raising import Irregular, differentiate, raise_program
+    from chainrule.compiler import storing
+    from chainrule.compiler.native.machine import available, host
 
     missing = available()
     if missing is not None:
         built.hint = True
         raise _NoCodeError(f"runs on the tape interpreter, not as machine code: {missing}")
+    key, found = built.timed("cache", lambda: storing.find(program, host()))
+    compiled, code = found or _compiled(program, built)
+    if found:
+        built.note = FOUND
+    elif key:
+        storing.keep(key, compiled)
+    built.sizes = compiled.sizes
+    built.executor = Native(
+        *[code.addresses[name] for name in compiled.names],
+        arena=compiled.arena,
+        constants=compiled.constants,
+        value_order=compiled.value_order,
+        values=compiled.values,
+        program=program,
+        tables=compiled.tables,
+        keep=code,
+    )
+    built.name = "native"
+
+
+def _compiled(program: Program, built: Built) -> tuple[Compiled, Loaded]:
+    """Return what a program is compiled to, and its machine code; say how, and how long it took."""
+    from chainrule.compiler.native.compiling import compile_nests
+    from chainrule.compiler.storing import Compiled
+
+    nests = _nests(program, built)
+    try:
+        code = built.timed("machine code", lambda: compile_nests(nests))
+    except ChainruleError as reason:  # too large, or a row that only Python knows
+        raise _NoCodeError(f"stays on the tape interpreter: {Exception.__str__(reason)}") from reason
+    built.note = FOUND if code.cached else ""
+    compiled = Compiled(
+        code.key,
+        code.names,
+        sizes=built.sizes,
+        arena=nests.arena,
+        values=nests.values,
+        constants=nests.constants,
+        value_order=nests.value_order,
+        tables=nests.tables,
+    )
+    return compiled, code.loaded
+
+
+def _nests(program: Program, built: Built) -> NestProgram:
+    """Return the loop nests of a program."""
+    from chainrule.compiler.nests.building import build as build_nests
+    from chainrule.compiler.raising import Irregular, differentiate, raise_program
+
     classes = built.timed("raise", lambda: raise_program(program))
     joint = classes if isinstance(classes, Irregular) else built.timed("differentiate", lambda: differentiate(classes))
     if isinstance(joint, Irregular):
@@ -106,20 +168,4 @@ def _native(program: Program, built: Built) -> None:
     built.sizes["classes"] = len(joint.classes)
     nests = built.timed("loops", lambda: build_nests(joint))
     built.sizes["loop nests"] = len(nests.nests)
-    try:
-        code = built.timed("machine code", lambda: compile_nests(nests))
-    except ChainruleError as reason:  # too large, or a row that only Python knows
-        raise _NoCodeError(f"stays on the tape interpreter: {Exception.__str__(reason)}") from reason
-    executor = Native(
-        code.forward,
-        code.gradient,
-        arena=nests.arena,
-        constants=nests.constants,
-        value_order=nests.value_order,
-        values=nests.values,
-        program=program,
-        tables=nests.tables,
-        keep=code,
-    )
-    built.executor, built.name, built.source = executor, "native", code.source
-    built.note = "the machine code was found on the disk" if code.cached else ""
+    return nests

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from chainrule.compiler.building import Built, build
+from chainrule.compiler.building import Built, build, source_of
 from chainrule.compiler.comparing import difference
 from chainrule.compiler.describing import argument_names, describe_call, describe_guard
 from chainrule.compiler.report import Pass, Report, Specialisation
@@ -247,7 +247,8 @@ class CompiledFunction(Entries):
         Raises:
             ArgumentError: no trace has been made, or none is kept.
         """
-        return self._latest().built.source or self.program()
+        latest = self._latest()
+        return source_of(latest.traced.program) if latest.built.name == "native" else self.program()
 
     def __repr__(self) -> str:
         return f"<compiled {self.place}>"

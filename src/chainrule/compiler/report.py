@@ -28,7 +28,7 @@ class Specialisation:
         calls: how many calls it has served.
         sizes: how many there are of 'nodes traced', 'scalars with gradients', 'classes', 'nests' and so on, in the
             order of the passes.
-        passes: what was done, with the seconds that each step took.
+        passes: what was done, with the seconds that each step took; where 'cache' found the program, no pass followed.
         guards: what Python looked at while the function was traced, and in which line; each is checked at every call.
         note: why it is not native, where it is not; or that its code was found on the disk.
     """

@@ -175,9 +175,7 @@ class Rows(Executor):
         return order
 
     @cython.cfunc
-    def _walk(
-        self, roots: tuple, waiting: Integers, change: cython.int, when: cython.int, order: Integers
-    ) -> object:
+    def _walk(self, roots: tuple, waiting: Integers, change: cython.int, when: cython.int, order: Integers) -> object:
         """Go down from these results, changing a row's count at each use; beyond it when the count is `when`."""
         pile: Integers = Integers(self._ops)
         visited: cython.Py_ssize_t = 0

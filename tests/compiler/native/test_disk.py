@@ -28,12 +28,6 @@ def result(code: NativeCode, nests: NestProgram) -> list[float]:
     return got
 
 
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("CHAINRULE_CACHE", str(tmp_path / "code"))
-    return tmp_path / "code"
-
-
 def test_the_second_time_it_comes_from_disk(cache: Path) -> None:
     nests = small()
     first, second = compile_nests(nests), compile_nests(nests)

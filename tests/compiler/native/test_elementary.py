@@ -9,7 +9,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from chainrule.compiler.native import compiling, machine
+from chainrule.compiler.native import loading, machine
 from chainrule.compiler.native.symbols import PRIMITIVES
 from chainrule.ops import TABLE
 from tests.compiler.native.machine_code import applied, rule
@@ -56,7 +56,7 @@ def test_digits(name: str, width: int, older: tuple[str, str, int] | None, monke
         this = machine.host()
         if older[0] == "haswell" and this.width < 4:
             pytest.skip("this processor is older than that one")
-        monkeypatch.setattr(compiling, "host", lambda: machine.Machine(this.triple, *older))
+        monkeypatch.setattr(loading, "host", lambda: machine.Machine(this.triple, *older))
     x = points(name)
     with mpmath.workprec(200):
         true = [REFERENCES[name](mpmath.mpf(each)) for each in x]

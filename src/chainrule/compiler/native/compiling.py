@@ -7,11 +7,10 @@ import time
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Any
 
-from chainrule.compiler.native import disk
+from chainrule.compiler.native.loading import key_of, machine_code, ready
 from chainrule.compiler.native.lowering import Lowered, lower
-from chainrule.compiler.native.machine import Machine, available, host, load, object_code
+from chainrule.compiler.native.machine import Loaded, Machine
 from chainrule.compiler.native.memory import Memory
 from chainrule.compiler.native.nest_code import NestCode
 from chainrule.compiler.native.schedule import Schedule, choose, thrift_of
@@ -20,7 +19,7 @@ from chainrule.compiler.native.strip_code import PARAMETER, StripMemory, lower_s
 from chainrule.compiler.native.strips import Strips, strips_of
 from chainrule.compiler.native.text import Writer
 from chainrule.compiler.nests.nest import Buffer, NestProgram, Region
-from chainrule.errors import NotCompilableError, TooLargeError
+from chainrule.errors import TooLargeError
 
 MOST_NESTS = 3_000
 MOST_INSTRUCTIONS = 150_000
@@ -33,7 +32,9 @@ class NativeCode:
     """A compiled program; its addresses are good as long as this object lives.
 
     Attributes:
-        forward, gradient: addresses of `int64 f(double **regions, int32 **tables)`.
+        loaded: the machine code, with the addresses of its functions.
+        names: of `int64 f(double **regions, int32 **tables)` for the outputs, and for outputs and gradients.
+        key: what the machine code is called on disk.
         source: the LLVM text.
         seconds: how long compiling took.
         cached: the machine code came from disk.
@@ -41,14 +42,24 @@ class NativeCode:
         schedules: how each nest is run, in words.
     """
 
-    forward: int
-    gradient: int
+    loaded: Loaded = field(repr=False)
+    names: tuple[str, str]
+    key: str
     source: str = field(repr=False)
     seconds: float
     cached: bool
     instructions: int
     schedules: tuple[str, ...] = field(repr=False)
-    _code: Any = field(repr=False)
+
+    @property
+    def forward(self) -> int:
+        """The address of the function for the outputs."""
+        return self.loaded.addresses[self.names[0]]
+
+    @property
+    def gradient(self) -> int:
+        """The address of the function for outputs and gradients."""
+        return self.loaded.addresses[self.names[1]]
 
 
 def compile_nests(program: NestProgram, *, width: int | None = None, cache: bool = True) -> NativeCode:
@@ -68,44 +79,18 @@ def compile_nests(program: NestProgram, *, width: int | None = None, cache: bool
     if width is not None:
         machine = replace(machine, width=width)
     text, names, instructions, schedules = module_text(program, machine)
-    code, cached = machine_code(text, machine, names, cache)
+    key = key_of(text, machine)
+    loaded, cached = machine_code(text, machine, names, key if cache else None)
     return NativeCode(
-        forward=code.addresses[names[0]],
-        gradient=code.addresses[names[1]],
+        loaded,
+        names,
+        key,
         source=text,
         seconds=time.perf_counter() - began,
         cached=cached,
         instructions=instructions,
         schedules=schedules,
-        _code=code,
     )
-
-
-def ready() -> Machine:
-    """Return the machine that code is made for.
-
-    Raises:
-        NotCompilableError: no code can be made.
-    """
-    reason = available()
-    if reason is not None:
-        raise NotCompilableError(f"no native code: {reason}")
-    return host()
-
-
-def machine_code(text: str, machine: Machine, names: tuple[str, ...], use_disk: bool) -> tuple[Any, bool]:
-    """Return the loaded code of a module, and whether it came from disk."""
-    key = disk.key_of(text, machine) if use_disk else None
-    stored = disk.read(key) if key else None
-    if stored is not None:
-        try:
-            return load(stored, names), True
-        except (RuntimeError, OSError):
-            pass  # whatever is wrong with it, it will be replaced
-    fresh = object_code(text, machine)
-    if key:
-        disk.write(key, fresh)
-    return load(fresh, names), False
 
 
 # The text of a module

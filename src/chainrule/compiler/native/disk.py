@@ -1,4 +1,4 @@
-"""Machine code on disk: what was compiled once for this processor is loaded the next time."""
+"""What was compiled once for this processor, on disk: machine code, and what else a program needs to run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chainrule.compiler.native.machine import Machine
 from chainrule.errors import WriteError
 from chainrule.files import write_whole
 
-FORMAT = 1
+FORMAT = 2
 MOST_BYTES = 256 << 20
 DIGEST = 32
 MARK = b"chainrule code\n"
@@ -45,14 +45,18 @@ def _llvm_version() -> str:
     return str(llvmlite.__version__)
 
 
-def key_of(text: str, machine: Machine) -> str:
-    """Return the name of a module's code: another text, LLVM, processor or format has another one."""
-    parts = [str(FORMAT), _llvm_version(), machine.triple, machine.cpu, machine.features, text]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+def key_of(machine: Machine, *source: bytes | memoryview) -> str:
+    """Return the name of what is made of a source: another source, LLVM, processor or format has another one."""
+    made_by = "\0".join([str(FORMAT), _llvm_version(), machine.triple, machine.cpu, machine.features])
+    digest = hashlib.sha256()
+    for part in (made_by.encode(), *source):
+        digest.update(memoryview(part).nbytes.to_bytes(8, "little"))
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def read(key: str) -> bytes | None:
-    """Return the code of this name, None where there is none, or none that is whole."""
+    """Return what has this name, None where there is nothing, or nothing that is whole."""
     place = folder()
     if place is None:
         return None
@@ -61,30 +65,30 @@ def read(key: str) -> bytes | None:
         content = path.read_bytes()
     except (OSError, ValueError):
         return None
-    head, code = content[: len(MARK) + DIGEST], content[len(MARK) + DIGEST :]
-    if head != MARK + _digest(key, code):
+    head, kept = content[: len(MARK) + DIGEST], content[len(MARK) + DIGEST :]
+    if head != MARK + _digest(key, kept):
         return None
     with contextlib.suppress(OSError):
         os.utime(path)  # what is used stays longest
-    return code
+    return kept
 
 
-def write(key: str, code: bytes) -> None:
-    """Keep code; a folder that cannot be written to is no error."""
+def write(key: str, content: bytes) -> None:
+    """Keep something under its name; a folder that cannot be written to is no error."""
     place = folder()
     if place is None:
         return
     with contextlib.suppress(WriteError, OSError, ValueError):
-        write_whole(place / key, MARK + _digest(key, code) + code, parents=True)
+        write_whole(place / key, MARK + _digest(key, content) + content, parents=True)
         _make_room(place)
 
 
-def _digest(key: str, code: bytes) -> bytes:
-    return hashlib.sha256(key.encode() + code).digest()
+def _digest(key: str, content: bytes) -> bytes:
+    return hashlib.sha256(key.encode() + content).digest()
 
 
 def _make_room(place: Path) -> None:
-    """Delete the code that was used longest ago while there is too much; a person's own files may lie beside it."""
+    """Delete what was used longest ago while there is too much; a person's own files may lie beside it."""
     found = []
     for entry in os.scandir(place):
         if not NAME.fullmatch(entry.name):

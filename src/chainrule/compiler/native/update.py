@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chainrule.compiler.native.compiling import machine_code, ready
 from chainrule.compiler.native.elementary import FUNCTIONS
 from chainrule.compiler.native.lanes import Lanes
+from chainrule.compiler.native.loading import key_of, machine_code, ready
 from chainrule.compiler.native.machine import Machine
 from chainrule.compiler.native.symbols import Graph, Node, Symbol, UndecidedError, float_of
 from chainrule.compiler.native.text import Writer, constant, vector_type
@@ -53,7 +53,7 @@ def compile_update(
     began = time.perf_counter()
     machine = ready()
     text, name = update_text(rule, state_names, operand_names, machine, width or machine.width)
-    code, _ = machine_code(text, machine, (name,), cache)
+    code, _ = machine_code(text, machine, (name,), key_of(text, machine) if cache else None)
     return NativeUpdate(code.addresses[name], text, time.perf_counter() - began, code)
 
 
