@@ -19,6 +19,9 @@ from chainrule.core.keys import Growing
 from chainrule.ops.dispatch import Code
 
 VALUE_ROW = cython.declare(cython.int, -2)  # the code of a live Value's row
+# So many subtractions, each from what the one before gives, are a sum: `loss -= ...` in a loop. A few stay what they
+# are, since a difference in every row of something is as regular.
+MANY = cython.declare(cython.int, 4)
 
 
 @cython.final
@@ -42,6 +45,7 @@ class Scanner(Scalars):
     _operands: Integers
     _extras: Integers
     _outputs: Integers
+    _subtractions: Integers  # by row: how many it would take in as a sum, up to MANY; MANY also for those taken in
     _uses: Integers  # by row; from 2 on, it does not matter how many
     _takers: Integers  # by row used once: ADD or MAXIMUM where its user can take it in
     _lowered: Integers  # by row: 1 + the scalar that it became; of a joined row, 1 + the first scalar of its parts
@@ -56,6 +60,7 @@ class Scanner(Scalars):
             integers_of(program.operands),
         )
         self._extras, self._outputs = integers_of(extras), integers_of(program.outputs)
+        self._subtractions = Integers(self._size)
         self._uses, self._takers, self._lowered = Integers(self._size), Integers(self._size), Integers(self._size)
         self._waiting, self.results = Growing(), Growing()
 
@@ -63,6 +68,7 @@ class Scanner(Scalars):
         """Scan; return how many rows were looked at: fewer than there are where there are too many classes."""
         row: cython.Py_ssize_t
         code: cython.int
+        self._count_subtractions()
         self._count_uses()
         for row in range(self._size):
             code = self._codes.numbers[row]
@@ -72,6 +78,8 @@ class Scanner(Scalars):
                 self._sum(row)
             elif code == Code.MULTIPLY:
                 self._lowered.numbers[row] = 1 + self._product(self._operand(row, 0), self._operand(row, 1))
+            elif code == Code.SUBTRACT and self._subtractions.numbers[row] == MANY:
+                self._subtraction(row)
             elif code == Code.DOT:
                 self._dot(row)
             elif code == Code.LOGSUMEXP:
@@ -91,6 +99,18 @@ class Scanner(Scalars):
         return self.results.as_array()
 
     # Which rows are needed, and which additions (maxima) are part of another
+
+    @cython.cfunc
+    def _count_subtractions(self) -> None:
+        row: cython.Py_ssize_t
+        code: cython.int
+        found: cython.p_int = self._subtractions.numbers
+        for row in range(self._size):
+            code = self._codes.numbers[row]
+            if code == Code.ADD or code == Code.SUBTRACT:
+                found[row] = found[self._operands.numbers[self._first.numbers[row]]]
+                if code == Code.SUBTRACT and found[row] < MANY:
+                    found[row] += 1
 
     @cython.cfunc
     def _count_uses(self) -> None:
@@ -119,6 +139,9 @@ class Scanner(Scalars):
                 takers[operands[i]] = taker
             if code == Code.DOT and (end - self._first.numbers[row]) % 2:  # what a dot product starts with
                 takers[operands[end - 1]] = Code.ADD
+            if (code == Code.ADD or code == Code.SUBTRACT) and self._subtractions.numbers[row] == MANY:
+                self._subtractions.numbers[operands[end - 2]] = MANY
+                takers[operands[end - 2]] = Code.ADD
 
     @cython.cfunc
     @cython.inline
@@ -130,6 +153,8 @@ class Scanner(Scalars):
             return False
         code = self._codes.numbers[row]
         if self._takers.numbers[row] == Code.ADD:
+            if code == Code.SUBTRACT:
+                return self._subtractions.numbers[row] == MANY
             return code == Code.ADD or code == Code.SUM or code == Code.DOT or code == Code.LOGSUMEXP
         return self._takers.numbers[row] == Code.MAXIMUM and code == Code.MAXIMUM
 
@@ -189,7 +214,10 @@ class Scanner(Scalars):
                 code = self._codes.numbers[row]
                 begin = self._first.numbers[row]
                 end = self._first.numbers[row + 1]
-                if code == Code.DOT or code == Code.LOGSUMEXP:
+                if code == Code.SUBTRACT:
+                    self._waiting.append(-1 - row)
+                    end -= 1
+                elif code == Code.DOT or code == Code.LOGSUMEXP:
                     self._waiting.append(-1 - row)
                     begin = end - 1 if code == Code.DOT and (end - begin) % 2 else end
                 for i in range(end - 1, begin - 1, -1):
@@ -197,13 +225,15 @@ class Scanner(Scalars):
 
     @cython.cfunc
     def _add_parts(self, row: cython.Py_ssize_t) -> None:
-        """Add what a joined dot product or logsumexp adds up to `_terms`."""
+        """Add what a joined difference, dot product or logsumexp adds up to `_terms`; of a difference the second."""
         i: cython.Py_ssize_t
         first: cython.int = self._lowered.numbers[row] - 1
         count: cython.Py_ssize_t = self._first.numbers[row + 1] - self._first.numbers[row]
         if self._codes.numbers[row] == Code.DOT:
             for i in range(count // 2):
                 self._terms.append(first + i)
+        elif self._codes.numbers[row] == Code.SUBTRACT:
+            self._terms.append(first)
         else:  # the largest, and the logarithm behind all that it is made from
             self._terms.append(first)
             self._terms.append(first + 2 * count + 2)
@@ -216,6 +246,17 @@ class Scanner(Scalars):
         self._terms.clear()
         for i in range(self._first.numbers[row], self._first.numbers[row + 1]):
             self._flatten(self._operands.numbers[i])
+        self._lowered.numbers[row] = 1 + self._reduce(SUMS)
+
+    @cython.cfunc
+    def _subtraction(self, row: cython.Py_ssize_t) -> None:
+        negative: cython.int = self._unary(Code.NEGATIVE, self._operand(row, 1))
+        self._lowered.numbers[row] = 1 + negative
+        if self._joined(row):
+            return
+        self._terms.clear()
+        self._flatten(self._operands.numbers[self._first.numbers[row]])
+        self._terms.append(negative)
         self._lowered.numbers[row] = 1 + self._reduce(SUMS)
 
     @cython.cfunc

@@ -61,6 +61,35 @@ def test_sums_in_a_sum_leave_their_terms_to_it_in_order() -> None:
     assert counts(found)["sum"] == 2  # the other one adds the exponentials
 
 
+def test_many_subtractions_are_a_sum_of_negatives() -> None:
+    v = leaves(5)
+    found = scanned([(v[0] - v[1] + v[0] - v[2] - v[3]) - v[4]], v)
+    assert counts(found) == {"value": 5, "negative": 4, "sum": 1}
+    last = found.operands[found.starts[-2] :].tolist()
+    kinds = [found.shapes[found.classes[each]].kind for each in last]
+    assert kinds == [Kind.VALUE, Kind.MAP, Kind.VALUE, Kind.MAP, Kind.MAP, Kind.MAP]
+    assert [int(found.operands[found.starts[each]]) for each in last[3:]] == [each - 1 for each in last[3:]]
+
+
+def test_few_subtractions_stay() -> None:
+    v = leaves(4)
+    assert counts(scanned([v[0] - v[1] - v[2] - v[3]], v)) == {"value": 4, "subtract": 3}
+
+
+def test_losses_that_a_loop_subtracts_are_few_classes() -> None:
+    """Also where it adds something in between, and where somebody looks at what it has so far."""
+    v = leaves(40)
+    total, middle = v[0] * 0.0, v[0]
+    for number, each in enumerate(v):
+        total = total - each.log() + each * each
+        if number == 20:
+            middle = total
+    found = scanned([total, middle], v)
+    assert len(found.shapes) == 8  # one of them a sum with, one without what came before
+    assert counts(found)["sum"] == 2
+    assert counts(found)["subtract"] == 0
+
+
 def test_maxima_are_one_maximum_only_where_no_gradient_passes() -> None:
     v = leaves(4)
     largest = maximum(maximum(v[0], v[1]), maximum(v[2], v[3]))
