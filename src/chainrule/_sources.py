@@ -14,6 +14,7 @@ IMPORTED = time.time()
 PARTS = (
     "value",
     "node",
+    "deferring",
     "numbers",
     "kinds",
     "tracing",
@@ -37,6 +38,7 @@ PARTS = (
     "reading",
     "guarding",
     "calling",
+    "homes",
     "updating",
     "stepping",
     "keys",

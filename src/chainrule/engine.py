@@ -7,6 +7,7 @@ which is running.
 
 from chainrule.core.backward import StaleGradientWarning
 from chainrule.core.calling import MISS, Entries, Entry
+from chainrule.core.deferring import deferring
 from chainrule.core.executing import Native
 from chainrule.core.exporting import (
     export,
@@ -56,6 +57,7 @@ __all__ = [
     "apply",
     "attributes_of",
     "compiled",
+    "deferring",
     "dot",
     "export",
     "has_closure",

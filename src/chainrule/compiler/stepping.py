@@ -22,7 +22,6 @@ class CompiledStep(Steps):
         super().__init__()
         self.function = CompiledFunction(fn, options)
         self.optimizer = optimizer
-        self.watched = getattr(optimizer, "__dict__", {})
         self.rules: dict[object, Fused] = {}
         self.calls = 0
 
@@ -123,7 +122,7 @@ class CompiledStep(Steps):
         if not done:
             return MISS
         if fused.steady and self.function.options.check_every is None:
-            self.step, self.expected = step, dict(vars(self.optimizer))
+            self.expect(step, vars(self.optimizer))
         return done, loss
 
     def _step_of(self, each: Specialised, fused: Fused) -> Any:

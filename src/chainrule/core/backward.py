@@ -16,6 +16,7 @@ if cython.compiled:
     from cython.cimports.chainrule._kernels import free, prefetch, prefetch_node, realloc
 
 from chainrule.core.buffers import Buffer
+from chainrule.core.deferring import settle
 from chainrule.core.flags import Flag
 from chainrule.core.operands import Operands, operands_of, own_attributes
 from chainrule.core.outcomes import Call, call_of
@@ -96,6 +97,7 @@ if hasattr(os, "register_at_fork"):
 def run_backward(root: Value) -> cython.int:
     """Run backward() from root, one thread at a time; return the number of stale leaves."""
     with _one_at_a_time:
+        settle()
         if not cython.compiled and _running and not _is_nested():
             _running.clear()  # a Ctrl-C has hit the uncompiled engine between its own lines
         return _backpropagate(root)
@@ -294,6 +296,7 @@ def _give_by_closure(node: Value, ready: Pile) -> cython.int:
         stale += (operand._flags & Flag.STALE) != 0
         operand._flags &= ~Flag.STALE
     own_attributes(node)["_backward"]()
+    settle()
     for operand in operands_of(node):
         _receive(operand, 0.0, ready)
     return stale

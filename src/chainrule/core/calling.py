@@ -16,6 +16,7 @@ else:
     from operator import getitem as item_at
 
 from chainrule.core.buffers import Buffer, copied
+from chainrule.core.deferring import settle
 from chainrule.core.executing import INPUTS, Executor
 from chainrule.core.guarding import Guards
 from chainrule.core.node import new_node
@@ -103,6 +104,7 @@ class Entry:
     def call(self, arguments: tuple[Any, ...], keywords: dict[str, Any] | None = None) -> Any:
         """Return what the function returns for these arguments, or MISS, and then nothing has changed."""
         executor: Executor = self._executor
+        settle()
         if not executor.take():
             return self._call_spare(arguments, keywords)
         try:
@@ -142,6 +144,7 @@ class Entry:
         executor: Executor = self._executor
         if not self.read_arguments(arguments, keywords):
             return MISS
+        self.reader.read_values()
         self._read_changed_values()
         if single:
             executor.gradient()

@@ -16,6 +16,7 @@ if cython.compiled:
     from cython.cimports.chainrule._kernels import call_native
 
 from chainrule.core.buffers import Buffer, Integers, integers_of
+from chainrule.core.deferring import settle
 from chainrule.errors import ProgramError
 
 # How many regions native code is given before the arguments' numbers: the arena, constants, values, gradients,
@@ -43,6 +44,7 @@ class Executor:
     regions: cython.pointer[cython.p_double]
     order: Integers
     busy: cython.bint  # a call is using the regions
+    uses: cython.longlong  # how often one did
     _lock: Any  # uncompiled, another thread may come between looking at that and setting it
     _addresses: Any
     _made_of: Any
@@ -54,6 +56,7 @@ class Executor:
         self.gradients = Buffer(values)
         self.seeds = Buffer(results)
         self.busy = False
+        self.uses = 0
         if not cython.compiled:
             self._lock = Lock()
         self.inputs = [Buffer(end - start) for start, end in pairwise(groups)]
@@ -78,6 +81,7 @@ class Executor:
             return False
         free: cython.bint = not self.busy
         self.busy = True
+        self.uses += 1
         return free
 
     @cython.cfunc
@@ -112,6 +116,7 @@ class Executor:
             The outputs; and the gradients by place, None where there are several results and no seeds.
         """
         place: cython.Py_ssize_t
+        settle()
         for place in range(self.order.count):
             self.values.numbers[self.order.numbers[place]] = float(values[place])
         numbers = iter(inputs)

@@ -15,6 +15,7 @@ else:
     from operator import getitem as item_at
 
 from chainrule.core.buffers import Integers
+from chainrule.core.deferring import settle
 from chainrule.core.flags import Flag
 from chainrule.core.node import new_node
 from chainrule.core.operands import Operands
@@ -42,6 +43,7 @@ def number_argument(number: float, kind: Any, place: int) -> StandIn:
 
 def value_argument(given: Value, place: int) -> Value:
     """Return the leaf that stands for the Value at this place of the arguments of a traced function."""
+    settle()
     node = new_node(Code.LEAF, given._data)
     node._left_slope = place
     node._right_slope = VALUE

@@ -10,6 +10,7 @@ try:
 except ImportError:
     from chainrule.core import cython_shim as cython
 
+from chainrule.core.deferring import settle
 from chainrule.core.flags import Flag
 from chainrule.core.node import new_node
 from chainrule.core.numbers import count_change, number_of, number_or_none, to_float
@@ -39,6 +40,7 @@ from chainrule.ops.row import BY_CODE, Op
 @cython.inline
 def unary(code: cython.int, a: Value) -> Value:
     """Apply the op of one operand with this code."""
+    settle()
     y: cython.double = unary_value(code, a._data)
     node = new_node(code, y)
     if not recording():
@@ -55,6 +57,7 @@ def unary(code: cython.int, a: Value) -> Value:
 @cython.inline
 def binary(code: cython.int, a: Value, b: Value) -> Value:
     """Apply the op of two operands with this code to two Values."""
+    settle()
     y: cython.double = binary_value(code, a._data, b._data)
     node = new_node(code, y)
     if not recording():
@@ -73,6 +76,7 @@ def binary(code: cython.int, a: Value, b: Value) -> Value:
 @cython.inline
 def value_and_number(code: cython.int, a: Value, number: cython.double) -> Value:
     """Apply it to a Value and a plain number, which stays in the node: half the memory of two Values."""
+    settle()
     y: cython.double = binary_value(code, a._data, number)
     node = new_node(code, y)
     if not recording():
@@ -90,6 +94,7 @@ def value_and_number(code: cython.int, a: Value, number: cython.double) -> Value
 @cython.inline
 def number_and_value(code: cython.int, number: cython.double, b: Value) -> Value:
     """Apply it to a plain number and a Value."""
+    settle()
     y: cython.double = binary_value(code, number, b._data)
     node = new_node(code, y)
     if not recording():
@@ -293,6 +298,7 @@ def set_backward(node: Value, function: Any) -> object:
 @cython.cfunc
 def detach(node: Value) -> Value:
     """Return a leaf with the same data and label; in a trace a node, since the data may be others next time."""
+    settle()
     traced: cython.bint = tracing_here()
     leaf: Value = unary(Code.DETACHED, node) if traced else new_node(Code.LEAF, node._data)
     if node.label:

@@ -15,6 +15,7 @@ if cython.compiled:
 else:
     from operator import getitem as item_at
 
+from chainrule.core.deferring import settle
 from chainrule.core.flags import Flag
 from chainrule.core.node import new_node
 from chainrule.core.numbers import number_of, to_float
@@ -55,6 +56,7 @@ def _sum(terms: list) -> object:
     number: cython.double
     node = new_node(Code.SUM, 0.0)
     inner: Operands = new_operands(node, count)
+    settle()
     for i in range(count):
         term = cython.cast(object, item_at(terms, i))
         if isinstance(term, Value):
@@ -108,6 +110,7 @@ def _dot(a: list, b: list, start: object) -> object:
     node = new_node(Code.DOT, 0.0)
     inner: Operands = new_operands(node, 2 * count + has_start)
     slopes: cython.p_double = inner.slopes
+    settle()
     if has_start:
         total = _keep_start(inner, 2 * count, start)
         if isinstance(start, Value):

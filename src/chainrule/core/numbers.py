@@ -9,6 +9,7 @@ try:
 except ImportError:
     from chainrule.core import cython_shim as cython
 
+from chainrule.core.deferring import settle
 from chainrule.core.flags import Flag
 from chainrule.core.tracing import not_while_tracing
 from chainrule.core.value import Value
@@ -23,6 +24,7 @@ _real_classes: set = set()
 @cython.inline
 def number_of(x: object, where: str) -> cython.double:
     """Return a Value's data, or a number as a float; NumberError for anything else."""
+    settle()
     return cython.cast(Value, x)._data if isinstance(x, Value) else to_float(x, where)
 
 
@@ -30,6 +32,7 @@ def number_of(x: object, where: str) -> cython.double:
 def number_or_none(x: object) -> object:
     """Return x as a float if it is a Value or a real number, else None."""
     if isinstance(x, Value):
+        settle()
         return cython.cast(Value, x)._data
     if isinstance(x, float):
         return float(x)
@@ -89,6 +92,7 @@ def changes() -> cython.longlong:
 def set_data(node: Value, number: cython.double) -> object:
     """Set `data`; a leaf whose gradient was used for it becomes stale."""
     not_while_tracing("it assigns the data of a Value", "update parameters outside, or by cr.compile(…, optimizer=…)")
+    settle()
     if node._flags & Flag.RECEIVED and number != node._data:
         node._flags |= Flag.STALE
     node._data = number
@@ -100,6 +104,7 @@ def set_data(node: Value, number: cython.double) -> object:
 def set_grad(node: Value, number: cython.double) -> object:
     """Set `grad`; 0 is zero_grad()."""
     not_while_tracing("it assigns the grad of a Value", "call zero_grad() outside")
+    settle()
     node._grad = number
     if number == 0.0:
         node._flags &= ~(Flag.RECEIVED | Flag.STALE)

@@ -20,6 +20,7 @@ else:
     from chainrule.core.pointers import item_at
 
 from chainrule.core.buffers import Buffer, copied
+from chainrule.core.deferring import settle
 from chainrule.core.executing import Executor
 from chainrule.core.flags import Flag
 from chainrule.core.node import new_node
@@ -95,6 +96,7 @@ class Call:
         """Return by each live Value, in the order of places, the sum over results of seed times derivative."""
         executor: Executor = self.origin.executor
         place: cython.Py_ssize_t
+        settle()
         if not executor.take():
             executor = executor.twin()
             executor.take()

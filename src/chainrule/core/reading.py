@@ -64,6 +64,7 @@ class Reader:
     _arrays: list
     _same: Any
     _executor: Executor
+    _live: cython.Py_ssize_t
 
     def __init__(
         self, pattern: Any, same: Callable[[Any, Any], bool], executor: Executor, groups: tuple[int, ...], live: int
@@ -72,6 +73,7 @@ class Reader:
         _, positional, self._names, named = pattern
         self._same = same
         self._executor = executor
+        self._live = live
         self._positional = [layout.part(each) for each in positional]
         self._named = [layout.part(each) for each in named]
         self._arrays = layout.arrays
@@ -98,6 +100,16 @@ class Reader:
             if name != self._names[place] or not self._read_object(self._named[place], argument):
                 return 0
         return 1
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def read_values(self) -> cython.void:
+        """Read the data of the Values among the arguments."""
+        place: cython.Py_ssize_t
+        numbers: cython.p_double = self._executor.values.numbers
+        order: cython.p_int = self._executor.order.numbers
+        for place in range(len(self.values)):
+            numbers[order[self._live + place]] = cython.cast(Value, item_at(self.values, place))._data
 
     @cython.cfunc
     def release(self) -> cython.void:
@@ -151,7 +163,6 @@ class Reader:
     def _read_value(self, part: Part, item: object) -> cython.int:
         if type(item) is not Value:
             return 0
-        self._executor.values.numbers[part.place] = cython.cast(Value, item)._data
         self.values[part.count] = item
         return 1
 

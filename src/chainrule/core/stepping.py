@@ -18,15 +18,16 @@ if cython.compiled:
         PyObject,
         item_at,
         let_others_run,
-        prefetch_node,
     )
 else:
     from chainrule.core.pointers import PyErr_CheckSignals, item_at, let_others_run
 
-from chainrule.core.buffers import Buffer, Integers
+from chainrule.core.buffers import Buffer
 from chainrule.core.calling import Entry
+from chainrule.core.deferring import Deferred, defer, defers, settle
 from chainrule.core.executing import Executor, Native
 from chainrule.core.flags import Flag
+from chainrule.core.homes import Homes
 from chainrule.core.numbers import changes, count_change
 from chainrule.core.tracing import tracing_here
 from chainrule.core.updating import Update
@@ -37,7 +38,7 @@ from chainrule.ops.dispatch import Code
 
 @cython.final
 @cython.cclass
-class Step:
+class Step(Deferred):
     """Zero, forward, backward and update of one trace and one optimizer, repeated in C.
 
     Args:
@@ -60,25 +61,14 @@ class Step:
     _entry: Entry
     _executor: Executor
     _parameters: list
-    _numbers: dict  # by parameter: its number
+    _homes: Homes
     _update: Update
     _loss: cython.double
-    _seen: cython.longlong  # the changes that were counted when all was read or written last
-    _given: list  # for each Value among the arguments the number of the parameter that it is, or -1
-    # By parameter: where its number lies among the executor's values, -1 where the program does not use it; and
-    # whether the program gives it a gradient.
-    _where: Integers
-    _reached: Integers
-    # Where numbers lie that are no parameter's own and stay what they are: other live Values', padding; and those.
-    _fixed: Integers
-    _kept: Buffer
-    # The live Values among them that get a gradient, by their places, and the sums of these over a run.
-    _others: Integers
-    _sums: Buffer
-    # Where numbers of arguments lie that are parameters with another place; and those places.
-    _copies: Integers
-    _origins: Integers
+    _seen: cython.longlong  # the changes that were counted when all was read or updated last,
+    _uses: cython.longlong  # and the uses of the executor
     _captured: cython.Py_ssize_t  # how many of the live Values that get a gradient are no arguments
+    _kept: Buffer  # what stays as it is of the executor's values: other live Values', padding
+    _sums: Buffer  # over a run, of the gradients of live Values that are no parameters
     _may_stop: cython.bint  # between a gradient and its update
     _last: Buffer  # the gradients of the last update, where they may be overwritten
 
@@ -95,11 +85,14 @@ class Step:
         self.by_hand = False
         self._entry = entry
         self._parameters = list(parameters)
-        self._numbers = {parameter: number for number, parameter in enumerate(self._parameters)}
         for parameter in self._parameters:
             cython.cast(Value, parameter)._flags |= Flag.STEPPED
         self._update = Update(update, list(state), hyper, counter)
-        self._lay_out(entry.executor, [-1] * len(entry.reader.values))
+        self._lay_out(entry.executor)
+
+    def __del__(self) -> None:
+        if defers(self):
+            settle()
 
     def export_state(self) -> None:
         """Write the optimizer's state to the arrays that were given for it, which are read anew at the next run."""
@@ -126,6 +119,8 @@ class Step:
         self.done = 0
         self.by_hand = False
         self._loss = float("nan")
+        if n > 1 or not defers(self):
+            settle()
         try:
             before: cython.longlong = changes()
             if self._entry.read_arguments(arguments, keywords) and self._begin(executor):
@@ -134,58 +129,57 @@ class Step:
                 finally:
                     undisturbed: cython.bint = changes() == before  # by a signal's handler, or another thread
                     if self.done:
-                        self._write_back()
+                        self._update.store()
+                        count_change()
+                        defer(self)
+                        if n > 1 or not self._may_defer():
+                            settle()
                 self._seen = changes() if undisturbed else -1
+                self._uses = executor.uses
         finally:
             self._entry.reader.release()
-            self._clear_copied()
             executor.leave()
+
+    @cython.cfunc
+    @cython.inline
+    @cython.exceptval(check=False)
+    def _may_defer(self) -> cython.bint:
+        """Tell whether nobody can look while a single step runs, so that its numbers may wait until somebody does."""
+        return cython.compiled and not self._may_stop and self._update.is_native() and not self._homes.others.count
 
     @cython.cfunc
     @cython.exceptval(-1)
     def _begin(self, executor: Executor) -> cython.int:
         """Make ready for a run with the arguments that were read; return 0 where that cannot be."""
         place: cython.Py_ssize_t
-        if executor is not self._executor or not self._is_given_as_before():
-            self._lay_out(executor, [self._numbers.get(value, -1) for value in self._entry.reader.values])
-        changed: cython.bint = changes() != self._seen
+        values: list = self._entry.reader.values
+        if executor is not self._executor:
+            settle()
+            self._lay_out(executor)
+        changed: cython.bint = changes() != self._seen or executor.uses != self._uses + 1
+        mapped: cython.bint = not self._homes.given_as_before(values)
         self._seen = -1
+        if mapped:
+            settle()
+            self._homes.map_given(values)
         if changed:
+            settle()
             self._entry.read_values()
-        if self._has_computed_values(0 if changed else self._captured):
-            self.by_hand = True
-            return 0
-        for place in range(self._fixed.count):
-            self._kept.numbers[place] = executor.values.numbers[self._fixed.numbers[place]]
-        for place in range(self._sums.count):
-            self._sums.numbers[place] = 0.0
-        self._update.load(self._parameters, changed)
-        return 1
-
-    @cython.cfunc
-    @cython.inline
-    @cython.exceptval(-1)
-    def _is_given_as_before(self) -> cython.int:
-        """Tell whether the same arguments as in the last run are parameters, and the same ones."""
-        place: cython.Py_ssize_t
-        number: cython.Py_ssize_t
-        for place in range(len(self._given)):
-            value = item_at(self._entry.reader.values, place)
-            number = self._given[place]
-            if number < 0:
-                if cython.cast(Value, value)._flags & Flag.STEPPED and cython.cast(object, value) in self._numbers:
-                    return 0
-            elif value is not item_at(self._parameters, number):
+            self._homes.read_apart()
+        if changed or mapped or self._homes.free:
+            if self._has_computed_values(0 if changed else self._captured):
+                self.by_hand = True
                 return 0
+            self._homes.read_free(values)
+            if changed or mapped:
+                self._homes.clear()
+            for place in range(self._homes.fixed.count):
+                self._kept.numbers[place] = executor.values.numbers[self._homes.fixed.numbers[place]]
+            self._homes.copy_given()
+        for place in range(self._homes.others.count):
+            self._sums.numbers[place] = 0.0
+        self._update.load()
         return 1
-
-    @cython.cfunc
-    @cython.inline
-    @cython.exceptval(check=False)
-    def _live_value(self, place: cython.Py_ssize_t) -> cython.pointer[PyObject]:
-        """Return the live Value of a place."""
-        first: cython.Py_ssize_t = len(self._entry.live)
-        return item_at(self._entry.live, place) if place < first else item_at(self._entry.reader.values, place - first)
 
     @cython.cfunc
     @cython.exceptval(check=False)
@@ -201,53 +195,27 @@ class Step:
         return found != 0
 
     @cython.cfunc
-    def _lay_out(self, executor: Executor, given: list) -> object:
+    @cython.inline
+    @cython.exceptval(check=False)
+    def _live_value(self, place: cython.Py_ssize_t) -> cython.pointer[PyObject]:
+        """Return the live Value of a place."""
+        first: cython.Py_ssize_t = len(self._entry.live)
+        return item_at(self._entry.live, place) if place < first else item_at(self._entry.reader.values, place - first)
+
+    @cython.cfunc
+    def _lay_out(self, executor: Executor) -> object:
         """Find out which of the executor's numbers are which parameter's."""
-        count: cython.Py_ssize_t = executor.values.count
-        place: cython.Py_ssize_t
-        index: cython.Py_ssize_t
+        entry: Entry = self._entry
         self._executor = executor
-        self._given = given
         self._seen = -1
-        self._where = Integers(len(self._parameters))
-        self._reached = Integers(len(self._parameters))
-        self._fixed = Integers(count)
-        self._kept = Buffer(count)
-        self._last = Buffer(count)
-        self._others = Integers(count)
-        self._sums = Buffer(count)
-        self._copies = Integers(count)
-        self._origins = Integers(count)
-        for place in range(self._where.count):
-            self._where.numbers[place] = -1
-        owned: Integers = Integers(count)
-        reached = set(self._entry.reach.as_list())
-        self._captured = len([place for place in reached if place < len(self._entry.live)])
-        self._others.count = self._copies.count = self._fixed.count = 0
-        numbers = [*[self._numbers.get(value, -1) for value in self._entry.live], *given]
-        for place, parameter in enumerate(numbers):
-            index = executor.order.numbers[place]
-            if parameter < 0:
-                if place in reached:
-                    self._others.numbers[self._others.count] = place
-                    self._others.count += 1
-                continue
-            if place in reached:
-                self._reached.numbers[parameter] = 1
-            if self._where.numbers[parameter] < 0:
-                self._where.numbers[parameter] = index
-                owned.numbers[index] = 1
-            else:
-                self._copies.numbers[self._copies.count] = index
-                self._origins.numbers[self._copies.count] = self._where.numbers[parameter]
-                self._copies.count += 1
-        for index in range(count):
-            if not owned.numbers[index]:
-                self._fixed.numbers[self._fixed.count] = index
-                self._fixed.count += 1
-        self._sums.count = self._others.count
-        self._may_stop = len(self._entry.trace.guards) > 0 or not isinstance(executor, Native)
-        self._update.lay_out(executor, self._where)
+        self._uses = -1
+        self._captured = len([place for place in entry.reach.as_list() if place < len(entry.live)])
+        self._homes = Homes(executor, self._parameters, entry.live, len(entry.reader.values), entry.reach)
+        self._kept = Buffer(executor.values.count)
+        self._last = Buffer(executor.values.count)
+        self._sums = Buffer(executor.order.count)
+        self._may_stop = len(entry.trace.guards) > 0 or not isinstance(executor, Native)
+        self._update.lay_out(executor, self._homes)
 
     @cython.cfunc
     @cython.exceptval(-1)
@@ -261,19 +229,16 @@ class Step:
         often: cython.longlong = 1  # after how many that is done
         looked: cython.double = 0.0
         while self.done < n:
-            self._clear_copied()
             executor.gradient()
             if not self._entry.guarded():
                 return 0
-            for i in range(self._copies.count):
-                gradients[self._origins.numbers[i]] += gradients[self._copies.numbers[i]]
-            for i in range(self._others.count):
-                self._sums.numbers[i] += gradients[executor.order.numbers[self._others.numbers[i]]]
+            self._homes.collect()
+            for i in range(self._homes.others.count):
+                self._sums.numbers[i] += gradients[executor.order.numbers[self._homes.others.numbers[i]]]
             self._update.apply()
-            for i in range(self._fixed.count):
-                values[self._fixed.numbers[i]] = self._kept.numbers[i]
-            for i in range(self._copies.count):
-                values[self._copies.numbers[i]] = values[self._origins.numbers[i]]
+            for i in range(self._homes.fixed.count):
+                values[self._homes.fixed.numbers[i]] = self._kept.numbers[i]
+            self._homes.copy_given()
             if self._may_stop:
                 self._last.fill(gradients)
             self._loss = executor.outputs.numbers[0]
@@ -294,52 +259,14 @@ class Step:
         return 0
 
     @cython.cfunc
-    @cython.exceptval(check=False)
-    def _clear_copied(self) -> cython.void:
-        """Zero what was added to gradients that the program may not store itself."""
-        i: cython.Py_ssize_t
-        for i in range(self._copies.count):
-            self._executor.gradients.numbers[self._origins.numbers[i]] = 0.0
-
-    @cython.cfunc
-    def _write_back(self) -> object:
-        """Give parameters their data and gradients, the optimizer its state."""
-        executor: Executor = self._executor
-        values: cython.p_double = executor.values.numbers
-        gradients: cython.p_double = self._last.numbers if self._may_stop else executor.gradients.numbers
+    def write_back(self) -> cython.void:
+        """Give parameters their data and gradients, and other live Values their sums."""
         place: cython.Py_ssize_t
-        index: cython.Py_ssize_t
-        unused: cython.Py_ssize_t = 0
-        where: cython.p_int = self._where.numbers
-        reached: cython.p_int = self._reached.numbers
-        for place in range(self._where.count):
-            node = item_at(self._parameters, place)
-            if cython.compiled and place + 8 < self._where.count:
-                prefetch_node(item_at(self._parameters, place + 8))
-            index = where[place]
-            if index < 0:
-                _finish_step(cython.cast(Value, node), self._update.unused.numbers[unused], 0.0, False)
-                unused += 1
-            else:
-                _finish_step(cython.cast(Value, node), values[index], gradients[index], reached[place] != 0)
-        for place in range(self._others.count):
-            node = self._live_value(self._others.numbers[place])
-            cython.cast(Value, node)._grad += self._sums.numbers[place]
-            cython.cast(Value, node)._flags |= Flag.RECEIVED
-        self._update.store()
-        count_change()
-
-
-@cython.cfunc
-@cython.inline
-@cython.exceptval(check=False)
-def _finish_step(node: Value, data: cython.double, gradient: cython.double, reached: cython.bint) -> cython.void:
-    """Leave a parameter as zero_grad(), backward() and an update leave it."""
-    node._flags &= ~(Flag.RECEIVED | Flag.STALE)
-    if reached:
-        node._flags |= Flag.RECEIVED if data == node._data else Flag.RECEIVED | Flag.STALE
-    node._grad = 0.0 + gradient if reached else 0.0
-    node._data = data
+        self._homes.write(self._last.numbers if self._may_stop else self._executor.gradients.numbers)
+        for place in range(self._homes.others.count):
+            value = self._live_value(self._homes.others.numbers[place])
+            cython.cast(Value, value)._grad += self._sums.numbers[place]
+            cython.cast(Value, value)._flags |= Flag.RECEIVED
 
 
 @cython.cclass
@@ -348,18 +275,28 @@ class Steps:
 
     Attributes:
         step: a Step, or None.
-        watched: the attributes of the optimizer.
-        expected: what they were: objects that are compared by identity.
     """
 
-    step = cython.declare(object, visibility="public")
-    watched = cython.declare(dict, visibility="public")
-    expected = cython.declare(dict, visibility="public")
+    step = cython.declare(object, visibility="readonly")
+    _watched: dict  # the attributes of the optimizer,
+    _names: list  # what they are called,
+    _objects: list  # what they were, compared by identity,
+    _counter: cython.Py_ssize_t  # and which of them counts the steps
+    _parameters: Any
+    _count: cython.Py_ssize_t  # how many parameters there were
 
     def __init__(self) -> None:
         self.step = None
-        self.watched = {}
-        self.expected = {}
+
+    def expect(self, step: Step, attributes: dict[str, Any]) -> None:
+        """Let a step serve as long as the attributes of an optimizer, and the number of its parameters, stay."""
+        self.step = step
+        self._watched = attributes
+        self._names = list(attributes)
+        self._objects = list(attributes.values())
+        self._counter = self._names.index("steps")
+        self._parameters = attributes["parameters"]
+        self._count = len(self._parameters)
 
     def __call__(self, *arguments: Any, **keywords: Any) -> float:
         """Take one step, and return its loss, from before the update."""
@@ -368,30 +305,26 @@ class Steps:
             step = self.step
             step.take(1, arguments, keywords)
             if step.done:
-                self.watched["steps"] = self.expected["steps"] = self.expected["steps"] + 1
+                self._watched["steps"] = self._objects[self._counter] = self._objects[self._counter] + 1
                 return step._loss
         return self.missed(arguments, keywords)
 
     @cython.cfunc
     @cython.exceptval(-1)
     def _is_as_expected(self) -> cython.int:
-        if len(self.watched) != len(self.expected):
+        if len(self._watched) != len(self._names) or len(self._parameters) != self._count:
             return 0
         if cython.compiled:
             here: cython.Py_ssize_t = 0
-            there: cython.Py_ssize_t = 0
+            place: cython.Py_ssize_t = 0
             name: cython.pointer[PyObject] = cython.NULL
             now: cython.pointer[PyObject] = cython.NULL
-            known: cython.pointer[PyObject] = cython.NULL
-            before: cython.pointer[PyObject] = cython.NULL
-            # one is a copy of the other, so that its names have the same order
-            while PyDict_Next(self.watched, cython.address(here), cython.address(name), cython.address(now)):
-                if not PyDict_Next(self.expected, cython.address(there), cython.address(known), cython.address(before)):
+            while PyDict_Next(self._watched, cython.address(here), cython.address(name), cython.address(now)):
+                if name != item_at(self._names, place) or now != item_at(self._objects, place):
                     return 0
-                if name != known or now != before:
-                    return 0
+                place += 1
             return 1
-        return list(map(id, self.watched.values())) == list(map(id, self.expected.values()))
+        return list(map(id, self._watched.values())) == list(map(id, self._objects))
 
     def missed(self, arguments: tuple[Any, ...], keywords: dict[str, Any] | None) -> float:
         """Take a step that the last one does not serve."""

@@ -10,6 +10,7 @@ try:
 except ImportError:
     from chainrule.core import cython_shim as cython
 
+from chainrule.core.deferring import settle
 from chainrule.core.kinds import kind_after
 from chainrule.core.making import binary, number_and_value, operator, unary, value_and_number
 from chainrule.core.numbers import number_or_none
@@ -188,6 +189,7 @@ def compare(code: cython.int, value: Value, other: object, swapped: cython.bint)
     number = number_or_none(other)
     if number is None:
         return NotImplemented
+    settle()
     a: cython.double = value._data
     b: cython.double = number
     return binary_value(code, b, a) != 0.0 if swapped else binary_value(code, a, b) != 0.0

@@ -19,6 +19,7 @@ if cython.compiled:
 else:
     from threading import get_ident
 
+from chainrule.core.deferring import settle
 from chainrule.core.flags import Flag
 from chainrule.core.kinds import as_kind
 from chainrule.core.value import Value
@@ -116,6 +117,7 @@ def listener() -> object:
 @cython.inline
 def seen(node: Value, what: str) -> cython.double:
     """Return a node's number to Python, which may do anything with it."""
+    settle()
     if tracing_somewhere():
         _tell(node, what)
     return node._data

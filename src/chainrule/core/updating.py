@@ -10,13 +10,11 @@ except ImportError:
     from chainrule.core import cython_shim as cython
 
 if cython.compiled:
-    from cython.cimports.chainrule._kernels import call_update, item_at
-else:
-    from operator import getitem as item_at
+    from cython.cimports.chainrule._kernels import call_update
 
-from chainrule.core.buffers import Buffer, Integers
+from chainrule.core.buffers import Buffer
 from chainrule.core.executing import Executor
-from chainrule.core.value import Value
+from chainrule.core.homes import Homes
 
 
 @cython.final
@@ -25,8 +23,8 @@ class Update:
     """An update rule with its state.
 
     The rule treats all numbers alike, so it runs over the whole region of values as it lies, where the numbers of a
-    program are in an order of their own and some are no parameters; and once more over the parameters that the
-    program does not use, which an optimizer moves all the same (by momentum, or by weight decay).
+    program are in an order of their own and some are no parameters; and once more over the parameters that are at
+    home apart, of which an optimizer moves also those that the program does not use (by momentum, or weight decay).
 
     Args:
         rule: the address of machine code, or a Python function: see `Step`.
@@ -47,11 +45,9 @@ class Update:
     _current: cython.bint  # the state here is that of the arrays,
     _pending: cython.bint  # or a later one
     _executor: Executor
-    _where: Integers
-    _used_state: Buffer
-    _unused_state: Buffer
-    unused: Buffer  # the numbers of the parameters that the program does not use, in their order
-    _no_gradients: Buffer
+    _homes: Homes
+    _state_here: Buffer  # of the parameters at home among the executor's values,
+    _state_apart: Buffer  # and of those apart
 
     def __init__(self, rule: Any, state: list[Any], hyper: Any, counter: int) -> None:
         self._rule = rule
@@ -73,35 +69,30 @@ class Update:
         self._pending = False
 
     @cython.cfunc
-    def lay_out(self, executor: Executor, where: Integers) -> object:
-        """Make room for an executor, among whose values parameter j is number `where[j]`, or unused if that is -1."""
-        count: cython.Py_ssize_t = 0
-        parameter: cython.Py_ssize_t
+    def lay_out(self, executor: Executor, homes: Homes) -> object:
+        """Make room for the state of an executor's parameters."""
         self.export_state()
-        for parameter in range(where.count):
-            count += where.numbers[parameter] < 0
         self._executor = executor
-        self._where = where
-        self._used_state = Buffer(len(self._state) * executor.values.count)
-        self._unused_state = Buffer(len(self._state) * count)
-        self.unused = Buffer(count)
-        self._no_gradients = Buffer(count)
+        self._homes = homes
+        self._state_here = Buffer(len(self._state) * executor.values.count)
+        self._state_apart = Buffer(len(self._state) * homes.apart.count)
 
     @cython.cfunc
-    def load(self, parameters: list, values: cython.bint) -> object:
-        """Read state, hyperparameters and, where their values are asked for, unused parameters."""
+    @cython.inline
+    @cython.exceptval(check=False)
+    def is_native(self) -> cython.bint:
+        """Tell whether the rule is machine code."""
+        return self._address != 0
+
+    @cython.cfunc
+    def load(self) -> object:
+        """Read state and hyperparameters."""
         place: cython.Py_ssize_t
-        unused: cython.Py_ssize_t = 0
         if not self._current:
             self._exchange_state(True)
             self._current = True
         for place in range(self._hyper.count):
             self._hyper.numbers[place] = float(self._hyper_numbers[place])
-        if values and self.unused.count:
-            for place in range(self._where.count):
-                if self._where.numbers[place] < 0:
-                    self.unused.numbers[unused] = cython.cast(Value, item_at(parameters, place))._data
-                    unused += 1
 
     @cython.cfunc
     def store(self) -> object:
@@ -124,34 +115,30 @@ class Update:
     def _exchange_state(self, read: cython.bint) -> object:
         """Copy the state from the arrays in the order of the parameters, or to them."""
         kind: cython.Py_ssize_t
-        place: cython.Py_ssize_t
-        unused: cython.Py_ssize_t
-        where: cython.p_int = self._where.numbers
+        number: cython.Py_ssize_t
+        where: cython.p_int = self._homes.where.numbers
         buffer: cython.p_double
         for kind in range(len(self._state)):
             numbers: cython.p_double = self._state_numbers[kind]
-            first: cython.Py_ssize_t = kind * self._executor.values.count
-            unused = kind * self.unused.count
-            for place in range(self._where.count):
-                buffer = self._used_state.numbers
-                index: cython.Py_ssize_t = first + where[place]
-                if where[place] < 0:
-                    buffer = self._unused_state.numbers
-                    index = unused
-                    unused += 1
+            for number in range(self._homes.where.count):
+                buffer = self._state_here.numbers
+                index: cython.Py_ssize_t = kind * self._executor.values.count + where[number]
+                if where[number] < 0:
+                    buffer = self._state_apart.numbers
+                    index = kind * self._homes.apart.count - 1 - where[number]
                 if read:
-                    buffer[index] = float(numbers[place])
+                    buffer[index] = float(numbers[number])
                 else:
-                    numbers[place] = buffer[index]
+                    numbers[number] = buffer[index]
 
     @cython.cfunc
     @cython.exceptval(-1)
     def apply(self) -> cython.int:
         """Update every parameter by its gradient."""
         if self._executor.values.count:
-            self._apply_to(self._executor.values, self._executor.gradients, self._used_state)
-        if self.unused.count:
-            self._apply_to(self.unused, self._no_gradients, self._unused_state)
+            self._apply_to(self._executor.values, self._executor.gradients, self._state_here)
+        if self._homes.apart.count:
+            self._apply_to(self._homes.apart, self._homes.apart_gradients, self._state_apart)
         if self._counter >= 0:
             self._hyper.numbers[self._counter] += 1.0
         return 0

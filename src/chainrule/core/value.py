@@ -64,6 +64,7 @@ class Value:
             blank(self)
         if self._code != Code.LEAF:
             raise GraphError("this Value has operands already, and others may be made from it; make a new Value")
+        settle()
         self._data = to_float(data, "Value") if not tracing_somewhere() else traced_number(self, data)
         if type(self) is not Value:
             self._flags |= Flag.TRACKED
@@ -88,6 +89,7 @@ class Value:
     def grad(self) -> float:
         """∂root/∂self of the last backward(); a leaf's accumulates over calls until it is set to 0."""
         not_while_tracing("it reads a gradient", "read it outside")
+        settle()
         return self._grad
 
     @grad.setter
@@ -137,6 +139,7 @@ class Value:
     def _give_shares(self) -> None:
         not_while_tracing("it calls a _backward", "call backward() outside")
         operand: Value
+        settle()
         for operand, slope in zip(operands_of(self), local_derivatives(self), strict=True):
             if not operand._flags & Flag.CONSTANT:
                 operand._grad += slope * self._grad
@@ -328,6 +331,7 @@ class Value:
         return object.__hash__(self)
 
     def __bool__(self) -> bool:
+        settle()
         return self._data != 0.0 if not tracing_somewhere() else seen_truth(self)
 
     def __float__(self) -> float:
@@ -347,6 +351,7 @@ class Value:
 
     def __repr__(self) -> str:
         not_while_tracing("it shows a Value as text, with its gradient", "return the Value and print it outside")
+        settle()
         return f"Value(data={self._data}, grad={self._grad})"
 
     def _repr_html_(self) -> str:
@@ -381,6 +386,7 @@ if not cython.compiled:
 
 # The other parts are written with Value, so it comes first and takes them in afterwards.
 from chainrule.core.backward import StaleGradientWarning, run_backward  # noqa: E402
+from chainrule.core.deferring import settle  # noqa: E402
 from chainrule.core.making import apply, detach, make_custom, operator, set_backward, unary  # noqa: E402
 from chainrule.core.node import blank  # noqa: E402
 from chainrule.core.numbers import count_change, set_data, set_grad, to_float  # noqa: E402

@@ -353,8 +353,7 @@ def test_a_step_is_called_while_the_optimizer_is_as_it_was() -> None:
     optimizer = optim.SGD(parameters, lr=0.1)
     trainer = Trainer()
     assert trainer([1.0, 2.0]) == -1.0
-    trainer.step = Fused(optimizer).step(entry_of(fn, [1.0, 2.0], live=parameters))
-    trainer.watched, trainer.expected = vars(optimizer), dict(vars(optimizer))
+    trainer.expect(Fused(optimizer).step(entry_of(fn, [1.0, 2.0], live=parameters)), vars(optimizer))
     expected = fn([1.0, 2.0]).data
     assert trainer([1.0, 2.0]) == pytest.approx(expected)
     assert trainer([1.0, 2.0]) < expected
@@ -366,3 +365,13 @@ def test_a_step_is_called_while_the_optimizer_is_as_it_was() -> None:
     assert trainer([1.0, 2.0]) == -1.0
     assert trainer.asked[-1] == (([1.0, 2.0],), {})
     assert len(trainer.asked) == 4
+
+
+def test_a_parameter_that_is_added_in_place_is_seen() -> None:
+    parameters, fn = problem()
+    optimizer = optim.SGD(parameters, lr=0.1)
+    trainer = Trainer()
+    trainer.expect(Fused(optimizer).step(entry_of(fn, [1.0, 2.0], live=parameters)), vars(optimizer))
+    assert trainer([1.0, 2.0]) != -1.0
+    optimizer.parameters.append(Value(1.0))
+    assert trainer([1.0, 2.0]) == -1.0
