@@ -121,7 +121,7 @@ def compile(  # noqa: A001 - people call it cr.compile
 
 
 def _require_native() -> None:
-    from chainrule.compiler.native import available
+    from chainrule.compiler.native.machine import available
 
     missing = available()
     if missing is not None:

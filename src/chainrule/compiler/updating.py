@@ -104,7 +104,8 @@ def _on_arrays(rule: Callable[..., Any], order: tuple[str, ...]) -> Callable[...
 
 def _native(rule: Callable[..., Any], names: tuple[str, ...], order: tuple[str, ...]) -> tuple[Any, object] | None:
     """Return the address of machine code and what keeps it alive; None where there is none to be had."""
-    from chainrule.compiler.native import available, compile_update
+    from chainrule.compiler.native.machine import available
+    from chainrule.compiler.native.update import compile_update
 
     if available() is not None:
         return None

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.compiler.classes import Rule
-from chainrule.compiler.native import NativeCode, compile_nests
+from chainrule.compiler.native.compiling import NativeCode, compile_nests
 from chainrule.compiler.nests.nest import Address, Apply, Buffer, Load, Nest, NestProgram, Region, Store
 from chainrule.ops import TABLE
 

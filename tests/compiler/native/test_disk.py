@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chainrule.compiler.native import NativeCode, compile_nests, disk
+from chainrule.compiler.native import disk
+from chainrule.compiler.native.compiling import NativeCode, compile_nests
 from chainrule.compiler.nests.nest import Address, Apply, Buffer, Load, Nest, NestProgram, Number, Region, Store
 from tests.compiler.native.machine_code import Memory, program, rule
 
@@ -103,7 +104,7 @@ def test_only_what_was_put_there_is_deleted(cache: Path, monkeypatch: pytest.Mon
 PROCESS = """
 import numpy as np
 from tests.compiler.native.test_disk import result, small
-from chainrule.compiler.native import compile_nests
+from chainrule.compiler.native.compiling import compile_nests
 for number in range(4):
     nests = small(float(number))
     assert result(compile_nests(nests), nests) == [number, 2 * number, 3 * number]

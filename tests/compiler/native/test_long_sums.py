@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chainrule.compiler.native import available, best_schedule, compile_nests
-from chainrule.compiler.native.compiling import module_text
+from chainrule.compiler.native.compiling import compile_nests, module_text
 from chainrule.compiler.native.lowering import MOST_TOGETHER, lower
-from chainrule.compiler.native.machine import Machine
+from chainrule.compiler.native.machine import Machine, available
 from chainrule.compiler.native.pricing import Work
+from chainrule.compiler.native.schedule import best_schedule
 from chainrule.compiler.nests.nest import Add, Address, Apply, Buffer, Load, Nest, NestProgram, Reduce, Region, Store
 from chainrule.compiler.nests.running import run_nests
 from tests.compiler.native.machine_code import Memory, program, rule

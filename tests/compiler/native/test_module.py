@@ -8,15 +8,10 @@ import numpy as np
 import pytest
 
 from chainrule.compiler.classes import Rule
-from chainrule.compiler.native import (
-    available,
-    best_schedule,
-    compile_nests,
-    compiling,
-    machine,
-    sharing,
-)
-from chainrule.compiler.native.machine import Machine
+from chainrule.compiler.native import compiling, machine, sharing
+from chainrule.compiler.native.compiling import compile_nests
+from chainrule.compiler.native.machine import Machine, available
+from chainrule.compiler.native.schedule import best_schedule
 from chainrule.compiler.nests.building import build
 from chainrule.compiler.nests.nest import Address, Apply, Buffer, Load, Nest, NestProgram, Reduce, Region, Store
 from chainrule.errors import NotCompilableError, TooLargeError

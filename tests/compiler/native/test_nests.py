@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.compiler.native import compile_nests
+from chainrule.compiler.native.compiling import compile_nests
 from chainrule.compiler.nests.building import build
 from chainrule.compiler.nests.nest import (
     Add,

@@ -9,7 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chainrule.compiler.native import available, compile_nests, sharing
+from chainrule.compiler.native import sharing
+from chainrule.compiler.native.compiling import compile_nests
+from chainrule.compiler.native.machine import available
 from chainrule.compiler.native.sharing import Reading, alike_nests, moves_of
 from chainrule.compiler.nests.building import build
 from chainrule.compiler.nests.nest import (

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.random import Generator
 
-from chainrule.compiler.native import available, compile_nests, strips
+from chainrule.compiler.native import strips
 from chainrule.compiler.native.accesses import Access
+from chainrule.compiler.native.compiling import compile_nests
+from chainrule.compiler.native.machine import available
 from chainrule.compiler.native.strips import strips_of
 from chainrule.compiler.nests.nest import (
     Add,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chainrule import optim
-from chainrule.compiler.native import compile_update
+from chainrule.compiler.native.update import compile_update
 from chainrule.errors import NotCompilableError
 
 pytest.importorskip("llvmlite")

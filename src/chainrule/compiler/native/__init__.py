@@ -6,18 +6,3 @@ the vectors of `lanes`. A new vector primitive goes into `symbols.PRIMITIVES` an
 from growing the code, `strips` (by `accesses`, `tiles`, `strip_code`) keeps long dimensions in the cache; `machine` is
 LLVM itself, `loading` (by `disk`) what it made before, `update` an optimizer's loop.
 """
-
-from chainrule.compiler.native.compiling import NativeCode, compile_nests
-from chainrule.compiler.native.machine import available
-from chainrule.compiler.native.schedule import Schedule, best_schedule
-from chainrule.compiler.native.update import NativeUpdate, compile_update
-
-__all__ = [
-    "NativeCode",
-    "NativeUpdate",
-    "Schedule",
-    "available",
-    "best_schedule",
-    "compile_nests",
-    "compile_update",
-]
