@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import process_time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,11 +28,8 @@ if TYPE_CHECKING:
 
 def build(classes: ClassProgram) -> NestProgram:
     """Turn classes into loop nests over memory."""
-    notes: dict[str, float] = {}
-    start = process_time()
     drafting = Drafting(classes)
     looping = Looping(drafting.blocks)
-    start = _note(notes, "inline", start)
     drafts = [
         draft for number, stored in enumerate(drafting.stored) if stored for draft in _looped(number, drafting, looping)
     ]
@@ -41,22 +37,15 @@ def build(classes: ClassProgram) -> NestProgram:
     for draft in copies:
         looping(draft)
     drafts = [draft for draft in [*drafts, *copies] if any(draft.targets())]
-    start = _note(notes, "factor", start)
     cut_blocks(drafts, drafting.blocks)
-    start = _note(notes, "cut", start)
     complete(drafts, looping)
-    start = _note(notes, "complete", start)
     drafts = choose_layouts(drafts, drafting.blocks)
     drafts, forward = outputs_first(drafts, drafting.blocks)
-    start = _note(notes, "layout", start)
     sizes, value_order = place_blocks(drafting.blocks, classes.value_groups[-1] if classes.value_groups else 0)
     addressing = Addressing(drafting.blocks, value_order, sizes[Region.VALUES])
     nests = [addressing.nest(draft) for draft in drafts]
-    start = _note(notes, "address", start)
     nests, forward = join(nests, forward, addressing.buffers)
-    start = _note(notes, "join", start)
     nests, forward = Stacking(addressing.buffers, addressing.tables)(nests, forward)
-    start = _note(notes, "stack", start)
     program = NestProgram(
         nests,
         addressing.buffers,
@@ -67,11 +56,8 @@ def build(classes: ClassProgram) -> NestProgram:
         sizes[Region.VALUES],
         forward,
         len(classes.outputs.classes),
-        notes,
     )
-    verify(program)
-    _note(notes, "verify", start)
-    return program
+    return verify(program)
 
 
 def _looped(number: int, drafting: Drafting, looping: Looping) -> list[Draft]:
@@ -100,12 +86,6 @@ def _looped(number: int, drafting: Drafting, looping: Looping) -> list[Draft]:
     if known:
         known.loops = loops
     return drafts
-
-
-def _note(notes: dict[str, float], name: str, start: float) -> float:
-    now = process_time()
-    notes[name] = now - start
-    return now
 
 
 def outputs_first(drafts: list[Draft], blocks: list[Block]) -> tuple[list[Draft], int]:

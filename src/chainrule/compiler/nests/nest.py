@@ -6,7 +6,7 @@ Reductions do not nest. A nest that only copies (of class −1) gives numbers an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from math import prod
 from typing import TYPE_CHECKING, TypeAlias
@@ -185,7 +185,6 @@ class NestProgram:
             GRADIENTS, which both hold `values` numbers (padding in between is zero and stays it).
         forward: how many of the nests compute the outputs; the others compute gradients.
         outputs: how many numbers the OUTPUTS region holds.
-        notes: how many seconds each pass took.
     """
 
     nests: list[Nest]
@@ -197,4 +196,3 @@ class NestProgram:
     values: int
     forward: int
     outputs: int
-    notes: dict[str, float] = field(default_factory=dict)
