@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class ChainruleError(Exception):
@@ -117,6 +117,7 @@ class NotTraceable(ChainruleError, RuntimeError):  # noqa: N818 - it is about a 
         where, line: the place and the text of the line, '' where unknown.
         temporary: only this call is concerned, so nothing needs to be said or remembered.
         depends_on_data: with other numbers it may be traceable.
+        trace: what was traced nonetheless, where nothing is wrong but what it returns.
     """
 
     code = "CR014"
@@ -131,10 +132,11 @@ class NotTraceable(ChainruleError, RuntimeError):  # noqa: N818 - it is about a 
         line: str = "",
         temporary: bool = False,
         depends_on_data: bool = False,
+        trace: Any = None,
     ) -> None:
         super().__init__(message)
         self.reason, self.remedy, self.where, self.line = reason, remedy, where, line
-        self.temporary, self.depends_on_data = temporary, depends_on_data
+        self.temporary, self.depends_on_data, self.trace = temporary, depends_on_data, trace
 
 
 class NotCompilableError(ChainruleError, NotImplementedError):

@@ -20,7 +20,7 @@ BUDGET: dict[str, int] = {
     "_sources": 70,
     "cli": 1830,
     "data": 1020,
-    "compiler": 12000,
+    "compiler": 12250,
     "console": 60,
     "core": 7000,
     "engine": 110,

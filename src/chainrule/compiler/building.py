@@ -22,6 +22,9 @@ T = TypeVar("T")
 # Beside the tape, machine code saves some ns an operand and call; compiling takes some tenths of a second, and half a
 # µs an operand. (With the uncompiled engine it saves more; but a training would then have other last digits there.)
 SAVED, FIXED_COST, COST = 3e-9, 0.3, 0.5e-6
+# After how many calls on the tape machine code is made for a program on trial: of the traces that guards ask for, most
+# serve fewer (measured: docs/decisions/compiler.md).
+TRIAL = 10
 
 FOUND = "the machine code was found on the disk"
 
@@ -38,6 +41,7 @@ class Built:
         executor: of the engine, a Native or a Tape.
         name: 'native' or 'tape'.
         note: why it is no machine code, although that was wanted; or where the code came from.
+        trial: whether machine code is to be had, and waits until the program has shown its use.
         hint: whether the note is about this computer, and not about the program.
         failure: what went wrong in the compiler itself; the tape serves then.
         sizes: what the passes found, see `Specialisation`.
@@ -47,6 +51,7 @@ class Built:
     executor: Any
     name: str = "tape"
     note: str = ""
+    trial: bool = False
     hint: bool = False
     failure: str = ""
     sizes: dict[str, int] = field(default_factory=dict)
@@ -61,19 +66,24 @@ class Built:
             self.passes.append(Pass(name, time.perf_counter() - started))
 
 
-def build(program: Program, wanted: str, expected_calls: float | None = None) -> Built:
+def build(program: Program, wanted: str, expected_calls: float | None = None, *, trial: bool = False) -> Built:
     """Return what runs a program.
 
     Args:
         program: what was traced.
         wanted: 'native', 'tape', or 'auto': native where it can be had and pays.
         expected_calls: how often it will be called, where that is known.
+        trial: whether 'auto' begins with the tape where that is not known, and the program may never serve again.
     """
     built = Built(None, sizes={"nodes traced": program.size})
     if wanted == "tape" or (wanted == "auto" and not pays(len(program.operands), expected_calls)):
         built.executor = built.timed("tape", lambda: Tape(program))
         return built
     try:
+        if trial and wanted == "auto" and expected_calls is None:
+            _require_native(built)
+            built.trial = True
+            raise _NoCodeError(f"runs on the tape until it has served {TRIAL} calls")
         _native(program, built)
     except _NoCodeError as reason:
         built.note = str(reason)
@@ -101,16 +111,23 @@ def source_of(program: Program) -> str:
     return module_text(_nests(program, Built(None)), host())[0]
 
 
-def _native(program: Program, built: Built) -> None:
-    """Fill in the native executor."""
-    # Here, because each loads numpy, and the last llvmlite where it is installed.
-    from chainrule.compiler import storing
-    from chainrule.compiler.native.machine import available, host
+def _require_native(built: Built) -> None:
+    """Give up where this computer makes no machine code."""
+    from chainrule.compiler.native.machine import available
 
     missing = available()
     if missing is not None:
         built.hint = True
         raise _NoCodeError(f"runs on the tape interpreter, not as machine code: {missing}")
+
+
+def _native(program: Program, built: Built) -> None:
+    """Fill in the native executor."""
+    # Here, because each loads numpy, and the last llvmlite where it is installed.
+    from chainrule.compiler import storing
+    from chainrule.compiler.native.machine import host
+
+    _require_native(built)
     key, found = built.timed("cache", lambda: storing.find(program, host()))
     compiled, code = found or _compiled(program, built)
     if found:

@@ -16,13 +16,13 @@ import threading
 import time
 import types
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any
 
 from chainrule.compiler.building import Built, build, source_of
 from chainrule.compiler.comparing import difference
-from chainrule.compiler.describing import argument_names, describe_call, describe_guard
-from chainrule.compiler.report import Pass, Report, Specialisation
+from chainrule.compiler.describing import argument_names
+from chainrule.compiler.report import Pass, Report
 from chainrule.compiler.sentences import (
     compiler_failed,
     hint,
@@ -32,11 +32,11 @@ from chainrule.compiler.sentences import (
     trace_failed,
     warn,
 )
-from chainrule.compiler.tracing import trace
+from chainrule.compiler.specialising import Outline, Specialised, Structure, Trial, outline
+from chainrule.compiler.tracing import Trace, trace
 from chainrule.engine import MISS, Entries, Entry, tracing
 from chainrule.errors import ArgumentError, NotTraceable, StaleTraceError
 
-Outline: TypeAlias = tuple[object, ...]
 # Structures beyond these are forgotten, the one made longest ago first: each holds a program and its machine code.
 MOST_STRUCTURES = 64
 
@@ -60,43 +60,6 @@ class Options:
     expected_calls: float | None = None
     say: Callable[[str], None] = warn
     title: str = ""
-
-
-@dataclass
-class Specialised:
-    """One trace with what runs it."""
-
-    entry: Any
-    traced: Any
-    built: Built
-
-    def summary(self, names: list[str]) -> Specialisation:
-        """Return what a report says of it; `names` are those of the function's arguments."""
-        built = self.built
-        return Specialisation(
-            structure=describe_call(self.traced.pattern, names),
-            executor=built.name,
-            calls=self.entry.calls,
-            sizes=built.sizes,
-            passes=tuple(built.passes),
-            guards=tuple(map(describe_guard, self.traced.guards)),
-            note=built.note,
-        )
-
-    def failed(self) -> str:
-        """Return in a sentence why it did not serve the last call that it was tried for."""
-        changed: str | None = self.traced.outside.changed()
-        if changed is None and isinstance(self.entry.failed, int):
-            return str(self.traced.guards[self.entry.failed].sentence)
-        return changed or "the structure of the arguments"
-
-
-@dataclass
-class Structure:
-    """Arguments of one structure: its traces, the last one last, and whether it has been given up."""
-
-    traces: list[Specialised] = field(default_factory=list)
-    eager: bool = False
 
 
 class CompiledFunction(Entries):
@@ -170,22 +133,40 @@ class CompiledFunction(Entries):
         """
         with self.lock:
             structure = self._structure_of(arguments, keywords)
-            # Again, because another thread may have traced, and where results are compared nobody has tried.
-            for each in reversed(structure.traces):
-                result = MISS if structure.eager else use(each)
-                if result is not MISS:
-                    return result, None
-            if structure.eager or self._refuses(arguments, keywords):
-                return MISS, None
+            result, settled = self._serve_by_old(structure, arguments, keywords, use)
+            if settled:
+                return result, None
             if len(structure.traces) > self.options.max_traces:
                 self._give_up(structure)
                 return MISS, None
             try:
-                made = self._specialise(arguments, keywords)
+                made = self._specialise(arguments, keywords, trial=bool(structure.traces))
             except NotTraceable as refusal:
                 return MISS, refusal
             self._keep(structure, made)
             return use(made), None
+
+    def _serve_by_old(
+        self,
+        structure: Structure,
+        arguments: tuple[Any, ...],
+        keywords: dict[str, Any],
+        use: Callable[[Specialised], Any],
+    ) -> tuple[Any, bool]:
+        """Return what `use` makes of an old trace, or MISS; and whether nothing needs to be traced."""
+        if structure.eager:
+            return MISS, True
+        # Again, because another thread may have traced, and where results are compared nobody has tried.
+        for each in reversed(structure.traces):
+            if each.refusal is None:
+                result = use(each)
+                if result is not MISS:
+                    self._put_first(each.entry)
+                    return result, True
+            elif each.entry.call(arguments, keywords) is not MISS:
+                self._say_refusal(each, each.refusal)
+                return MISS, True
+        return MISS, self._refuses(arguments, keywords)
 
     def compare(self, result: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         """Compare a result with that of the function itself.
@@ -220,7 +201,7 @@ class CompiledFunction(Entries):
             kept = self._kept()
             served = dict(self.retired)
             for each in kept:
-                served[each.built.name] += each.entry.calls
+                each.add_calls(served)
             return Report(
                 function=self.place,
                 native_calls=served["native"],
@@ -255,13 +236,15 @@ class CompiledFunction(Entries):
 
     def _structure_of(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Structure:
         """Return what is known of arguments of this structure; a new one without traces where nothing is."""
-        for structure in self.structures:
+        for structure in reversed(self.structures):
             if structure.traces[0].entry.matches(arguments, keywords):
+                if self.structures[-1:] != [structure]:  # the one found last comes last
+                    self.structures = [*[each for each in self.structures if each is not structure], structure]
                 return structure
         return Structure()
 
-    def _specialise(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Specialised:
-        """Trace and build.
+    def _specialise(self, arguments: tuple[Any, ...], keywords: dict[str, Any], *, trial: bool) -> Specialised:
+        """Trace and build; machine code waits where that is on trial.
 
         Raises:
             NotTraceable: it cannot be traced.
@@ -275,26 +258,63 @@ class CompiledFunction(Entries):
         except Exception as error:
             raise NotTraceable(trace_failed(error)) from error
         seconds = time.perf_counter() - started
-        built = build(traced.program, self.options.executor, self.options.expected_calls)
+        built = self._build(traced, trial=trial)
         built.passes.insert(0, Pass("trace", seconds))
+        entry = Trial(built.executor, traced, self._promote) if built.trial else Entry(built.executor, traced)
+        return Specialised(entry, traced, built)
+
+    def _build(self, traced: Trace, *, trial: bool = False) -> Built:
+        """Return what runs a trace; say what went wrong."""
+        built = build(traced.program, self.options.executor, self.options.expected_calls, trial=trial)
         if built.hint and self.options.say is warn:
             hint(built.note)
         if built.failure:
             self._say(compiler_failed(self.place, built.failure))
-        return Specialised(Entry(built.executor, traced), traced, built)
+        return built
+
+    def _promote(self, trial: Trial) -> None:
+        """Give a trace that has shown its use the executor that was asked for."""
+        with self.lock:
+            for each in self._kept():
+                if each.entry is trial:  # else another thread came first, or the trace is kept no longer
+                    each.take_over(self._build(each.traced))
+                    self.entries.insert(0, each.entry)
+                    self.entries.remove(trial)
+
+    def _put_first(self, entry: Any) -> None:
+        """Have a trace tried first that `serve` found, as a call does with one that it found itself."""
+        if entry in self.entries and self.entries[0] is not entry:
+            self.entries.remove(entry)
+            self.entries.insert(0, entry)
 
     def _keep(self, structure: Structure, made: Specialised) -> None:
         """Add a trace to those that are tried, and make room for its structure."""
         if not structure.traces:
             if len(self.structures) >= MOST_STRUCTURES:
-                self._retire(self.structures.pop(0))
+                least = self._least_used()
+                self.structures.remove(least)
+                self._retire(least)
             self.structures.append(structure)
         structure.traces.append(made)
-        self.entries.insert(0, made.entry)
+        if made.refusal is None:
+            self.entries.insert(0, made.entry)
+
+    def _least_used(self) -> Structure:
+        """Return the structure that no call has asked for for the longest time.
+
+        The order of the entries tells it of those that are tried, the order in which `serve` found them of the others.
+        """
+        owners = {each.entry: structure for structure in self.structures for each in structure.traces}
+        tried = list(dict.fromkeys(owners[entry] for entry in self.entries if entry in owners))
+        return next(each for each in self.structures if each not in tried or each is tried[-1])
 
     def _give_up(self, structure: Structure) -> None:
         """Run a structure eagerly from now on, and say why; one trace stays, to know the structure by."""
-        self._say(too_many_traces(self.place, len(structure.traces), structure.traces[-1].failed()))
+        last = structure.traces[-1]
+        if last.refusal is not None:
+            self._say(not_traced(self.place, last.refusal))
+        else:
+            self._say(too_many_traces(self.place, len(structure.traces), last.failed()))
         self._retire(structure)
         structure.eager = True
         del structure.traces[1:]
@@ -304,7 +324,7 @@ class CompiledFunction(Entries):
         for each in structure.traces:
             if each.entry in self.entries:
                 self.entries.remove(each.entry)
-                self.retired[each.built.name] += each.entry.calls
+                each.add_calls(self.retired)
 
     def _refuses(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
         """Tell whether calls that look like this one have shown that they cannot be traced."""
@@ -314,6 +334,9 @@ class CompiledFunction(Entries):
         """Remember that a call could not be traced; say so when it will not be tried again."""
         if refusal.temporary and refusal.__cause__ is None:  # another thread is tracing
             return
+        if refusal.trace is not None:
+            self._keep_refusal(refusal, arguments, keywords)
+            return
         key = outline(arguments, keywords)
         with self.lock:
             more = 1 if refusal.depends_on_data else self.options.max_traces + 1
@@ -321,6 +344,19 @@ class CompiledFunction(Entries):
             if len(self.refused) > MOST_STRUCTURES:
                 del self.refused[next(iter(self.refused))]
         if self._refuses(arguments, keywords):
+            self._say(not_traced(self.place, refusal))
+
+    def _keep_refusal(self, refusal: NotTraceable, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+        """Keep a trace that returns no Value, to know by its structure and guards the calls that will do the same."""
+        with self.lock:
+            built = build(refusal.trace.program, "tape")
+            made = Specialised(Entry(built.executor, refusal.trace), refusal.trace, built, refusal=refusal)
+            self._keep(self._structure_of(arguments, keywords), made)
+        self._say_refusal(made, refusal)
+
+    def _say_refusal(self, each: Specialised, refusal: NotTraceable) -> None:
+        """Say why calls that a trace fits run as Python; where others may do better, only when these come often."""
+        if not refusal.depends_on_data or each.entry.calls >= self.options.max_traces:
             self._say(not_traced(self.place, refusal))
 
     def _kept(self) -> list[Specialised]:
@@ -350,15 +386,3 @@ def named_self(thing: Any) -> str | None:
     for part in name.split("."):
         found = getattr(found, part, None)
     return name if found is thing else None
-
-
-def outline(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Outline:
-    """Return what arguments look like from afar, for calls of which no trace tells the structure."""
-    return (*map(_look, arguments), *((name, _look(each)) for name, each in keywords.items()))
-
-
-def _look(argument: Any) -> object:
-    """Return an argument's type, with its length, or itself where it is a switch or a name."""
-    if isinstance(argument, (bool, str, bytes, type(None))):
-        return argument
-    return type(argument), len(argument) if isinstance(argument, (list, tuple, dict)) else 0

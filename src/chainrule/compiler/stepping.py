@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrule.compiler.compiling import whole_number
-from chainrule.compiler.function import CompiledFunction, Options, Specialised
+from chainrule.compiler.function import CompiledFunction, Options
 from chainrule.compiler.report import Report
+from chainrule.compiler.specialising import Specialised, Trial
 from chainrule.compiler.updating import Fused, fuse, identity
 from chainrule.engine import MISS, Step, Steps, Value
 from chainrule.errors import ArgumentError
@@ -23,6 +24,7 @@ class CompiledStep(Steps):
         self.function = CompiledFunction(fn, options)
         self.optimizer = optimizer
         self.rules: dict[object, Fused] = {}
+        self.running: list[Any] = []
         self.calls = 0
 
     def run(self, n: int, *arguments: Any, **keywords: Any) -> float:
@@ -111,19 +113,36 @@ class CompiledStep(Steps):
         """Take up to n fused steps by one trace; MISS where it does not fit."""
         if each.traced.template != ("output", 0):
             raise self._not_one_value(f"{each.traced.template[0]} of Values")
-        step = self._step_of(each, fused)
-        try:
-            done, loss = step.run(n if fused.steady else 1, arguments, keywords)
-        finally:  # Ctrl-C ends between two steps
-            self._take_note(fused, step.done)
+        step, trial = self._step_of(each, fused), each.entry if isinstance(each.entry, Trial) else None
+        most = n if fused.steady else 1
+        done, loss = self._take(step, fused, most if trial is None else min(most, trial.remaining), arguments, keywords)
         if step.by_hand:  # what it reads is computed from the parameters, and follows them only in Python
             value = each.entry.call(arguments, keywords)
             return value if value is MISS else (1, self._by_hand(value))
         if not done:
             return MISS
-        if fused.steady and self.function.options.check_every is None:
+        if trial is not None:
+            trial.judge()
+        elif fused.steady and self.function.options.check_every is None:
             self.expect(step, vars(self.optimizer))
         return done, loss
+
+    def _take(
+        self, step: Any, fused: Fused, n: int, arguments: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[int, float]:
+        """Take up to n fused steps, and tell the optimizer of those that were taken."""
+        inside = step in self.running  # called by a signal's handler, during its own run, which it would count too
+        self.running.append(step)
+        try:
+            taken: tuple[int, float] = step.run(n, arguments, keywords)
+        except BaseException:  # Ctrl-C ends between two steps
+            if not inside:
+                self._take_note(fused, step.done)
+            raise
+        finally:
+            self.running.pop()
+        self._take_note(fused, taken[0])
+        return taken
 
     def _step_of(self, each: Specialised, fused: Fused) -> Any:
         """Return the step that runs a trace; the optimizer's state is that of the last step, whichever ran it."""

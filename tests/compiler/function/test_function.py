@@ -121,18 +121,6 @@ def test_every_structure_has_a_trace_of_its_own() -> None:
     assert sum(each.calls for each in report.specialisations) == 6
 
 
-def test_structures_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(function, "MOST_STRUCTURES", 3)
-    f = cr.compile(cr.sum, executor="tape")
-    for length in (1, 2, 3, 4, 5):
-        assert f([Value(1.0)] * length).data == length
-    report = f.report()
-    assert len(report.specialisations) == 3
-    assert report.interpreted_calls == 5  # those that forgotten traces served, too
-    assert f([Value(1.0)]).data == 1.0
-    assert f.report().traces == 6
-
-
 def test_a_branch_is_guarded_and_both_sides_are_kept() -> None:
     f = cr.compile(lambda x: 2.0 * x if x > 0 else -x)
     for number in (1.0, -1.0, 2.0, -2.0):

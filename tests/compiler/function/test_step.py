@@ -14,7 +14,7 @@ import pytest
 import chainrule as cr
 from chainrule import Value, optim
 from chainrule.compiler.sentences import CompileWarning
-from chainrule.errors import ArgumentError, StaleTraceError
+from chainrule.errors import ArgumentError, GraphError, StaleTraceError
 from chainrule.nn import MLP
 
 ROWS = [[0.5, -1.0], [1.5, 0.25], [-0.75, 2.0]]
@@ -306,6 +306,54 @@ def test_run_takes_a_number_of_steps(n: Any) -> None:
     step = cr.compile(lambda: p * p, optimizer=optim.SGD([p]))
     with pytest.raises(ArgumentError, match="give first how many steps to take, a whole number from 1 on"):
         step.run(n)
+
+
+class Disturbed(optim.SGD):
+    """An optimizer whose rule does something else on the way, as a signal's handler does."""
+
+    def update(self) -> optim.Update:
+        return optim.Update(self.rule, (), {"lr": self.lr})
+
+    def rule(self, p: Any, g: Any, lr: float) -> Any:
+        self.disturb()
+        return (p - lr * g,)
+
+    def disturb(self) -> None:
+        """Do nothing yet."""
+
+
+def test_a_call_during_a_run_is_refused_and_its_steps_are_counted_once() -> None:
+    weight, refused = Value(1.0), []
+    optimizer = Disturbed([weight], lr=0.5)
+    step = cr.compile(lambda: 3.0 * weight, optimizer=optimizer, executor="tape")
+
+    def call_again() -> None:
+        with pytest.raises(GraphError, match="while it ran"):
+            step.run(5)
+        refused.append(optimizer.steps)
+
+    step.run(3)
+    optimizer.disturb = call_again  # type: ignore[method-assign]
+    step.run(4)
+    assert refused == [3, 3, 3, 3]
+    assert optimizer.steps == step.report().interpreted_calls == 7
+    assert weight.data == 1.0 - 7 * 1.5
+
+
+def test_an_error_that_ends_a_run_leaves_the_steps_before_it() -> None:
+    weight = Value(1.0)
+    optimizer = Disturbed([weight], lr=0.5)
+    step = cr.compile(lambda: 3.0 * weight, optimizer=optimizer, executor="tape")
+
+    def call_again_at_the_third() -> None:
+        if step.step.done == 2:
+            step.run(5)
+
+    step.run(1)
+    optimizer.disturb = call_again_at_the_third  # type: ignore[method-assign]
+    with pytest.raises(GraphError, match="while it ran"):
+        step.run(4)
+    assert (optimizer.steps, weight.data) == (3, 1.0 - 3 * 1.5)
 
 
 class Settings:

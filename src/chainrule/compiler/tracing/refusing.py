@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from chainrule.compiler.tracing.places import NOWHERE, Place
 from chainrule.errors import NotTraceable
 
 
 def refusal(
-    reason: str, remedy: str, place: Place = NOWHERE, *, temporary: bool = False, depends_on_data: bool = False
+    reason: str,
+    remedy: str,
+    place: Place = NOWHERE,
+    *,
+    temporary: bool = False,
+    depends_on_data: bool = False,
+    trace: Any = None,
 ) -> NotTraceable:
     """Return the error: `reason` and `remedy` are clauses, as 'it draws random numbers' and 'draw them outside'."""
     line = f" in `{place.text}`" if place.text else ""
@@ -20,4 +28,5 @@ def refusal(
         line=place.text,
         temporary=temporary,
         depends_on_data=depends_on_data,
+        trace=trace,
     )

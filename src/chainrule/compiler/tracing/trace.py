@@ -53,7 +53,7 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
 
     Raises:
         NotTraceable: it does something that compiled code cannot do for it, or raises an error; what it has changed
-            where that can be seen is put back.
+            where that can be seen is put back. Where it returns no Value, the error has the trace.
     """
     if not _one_at_a_time.acquire(blocking=False):
         raise refusal("another function is being traced", "call it again", temporary=True)
@@ -87,8 +87,10 @@ def _trace(
         _refuse_what_changed(arguments, snapshot)
         gathering = Gathering()
         template = gathering.template(result)
-        if not gathering.values:
-            raise refusal("it returns no Value", "return the Value that it computes", depends_on_data=True)
+        values = gathering.values
+        if not values:  # Python makes such a result; the trace tells when it will
+            template = ("static", None)
+            gathering.nodes.clear()
         for place, kind in _numbers_of(template):
             if kind is not float:
                 listener.kind(gathering.nodes[place])
@@ -106,7 +108,7 @@ def _trace(
     if listener.distinct and arguments.values:
         _keep_apart(arguments.values, exported[-1], listener.compared)
     program, live = _program(exported, arguments, results)
-    return Trace(
+    made = Trace(
         program,
         live,
         with_kinds(pattern, arguments.kinds, listener.kinds),
@@ -115,6 +117,14 @@ def _trace(
         outside,
         listener.distinct,
     )
+    if not values:
+        raise refusal(
+            "it returns no Value",
+            "return the Value that it computes",
+            depends_on_data=bool(made.guards or listener.distinct),
+            trace=made,
+        )
+    return made
 
 
 def trace_quietly(
