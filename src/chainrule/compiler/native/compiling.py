@@ -8,6 +8,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
+from chainrule.compiler.native.companions import with_companions
 from chainrule.compiler.native.loading import key_of, machine_code, ready
 from chainrule.compiler.native.lowering import Lowered, lower
 from chainrule.compiler.native.machine import Loaded, Machine
@@ -105,6 +106,7 @@ def module_text(program: NestProgram, machine: Machine) -> tuple[str, tuple[str,
         module = _Module(strips.program, machine)
         forward, gradient = _in_strips(module, strips)
     else:
+        program = with_companions(program, machine.width)
         module = _Module(program, machine)
         forward = module.add(range(program.forward))
         gradient = [*forward, *module.add(range(program.forward, len(program.nests)))]

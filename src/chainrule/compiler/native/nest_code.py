@@ -14,7 +14,7 @@ from itertools import product
 
 from chainrule.compiler.native.elementary import FUNCTIONS
 from chainrule.compiler.native.lanes import Lanes
-from chainrule.compiler.native.lowering import Lowered
+from chainrule.compiler.native.lowering import Lowered, Place
 from chainrule.compiler.native.memory import Memory
 from chainrule.compiler.native.schedule import Schedule
 from chainrule.compiler.native.sums import Sums
@@ -48,16 +48,22 @@ class NestCode:
     # The nest's own loops
 
     def _loops(self, order: tuple[int, ...]) -> None:
-        self._hoist([node for _, node in self.lowered.stores], order)
+        self._hoist(
+            [node for place, node in self.lowered.stores if len(self._dims_of(place)) == len(self.lowered.order)], order
+        )
         if not order:
             self._stores()
             return
         for _ in self._blocks(order[0]):
             self._loops(order[1:])
 
+    def _dims_of(self, place: Place) -> tuple[int, ...]:
+        """Return the loops that a store depends on: of a companion not all."""
+        return tuple(dim for dim in self.lowered.order if place.dims >> dim & 1)
+
     def _stores(self) -> None:
         for (place, node), buffer in zip(self.lowered.stores, self.lowered.buffers, strict=True):
-            for point in self.all_points(self.lowered.order):
+            for point in self.all_points(self._dims_of(place)):
                 self.memory.store(place, buffer, point, self.value(node, point).as_number())
 
     def _blocks(self, dim: int) -> Iterator[None]:

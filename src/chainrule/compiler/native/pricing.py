@@ -42,6 +42,7 @@ CALL = 60.0  # one lane of a function of the C library
 ACROSS = 2.5  # adding up the lanes of a vector
 TOGETHER = 1.75  # the same, of as many vectors as have lanes
 LATENCY = 4.0
+BESIDE = 0.25  # of the time of an addition, where multiplications keep the processor busy
 LOOP = 2.0  # a turn of a loop that its body cannot hide
 BRANCH = 8.0  # entering and leaving a loop
 
@@ -69,6 +70,7 @@ class Work:
         summed: all dimensions of reductions.
         nested: some reduction adds what others give.
         halves: half cycles of arithmetic, by the dimensions of what is computed.
+        additions: half cycles of the sums of what is no product, which the processor does beside the rest.
         calls, instructions: functions called and about how many instructions there are, likewise.
     """
 
@@ -78,6 +80,7 @@ class Work:
         self.loads: set[Place] = set()
         self.stores = [place for place, _ in lowered.stores]
         self.halves: Counter[int] = Counter()
+        self.additions: Counter[int] = Counter()
         self.calls: Counter[int] = Counter()
         self.instructions: Counter[int] = Counter()
         self.reductions: dict[tuple[int, ...], Counter[int]] = {}
@@ -104,9 +107,11 @@ class Work:
             if not start:
                 self.reductions.setdefault(own, Counter())[dims] += 1
             dims |= sum(1 << dim for dim in own)
-            self.halves[dims] += 1
             if node.operands[0].op == "multiply":  # fused with the addition
+                self.halves[dims] += 1
                 self.halves[node.operands[0].dims] -= 1
+            else:
+                self.additions[dims] += 1
         elif node.op == "call":
             self.calls[dims] += 1
         elif node.op == "sum":
@@ -139,7 +144,9 @@ class Price:
         loads = sum(self._load(place) for place in self.work.loads)
         stores = sum(self._store(place) for place in self.work.stores)
         fetched = sum(self._fetched(place) for place in self.work.loads)
-        busy = 0.5 * sum(halves * self.times(dims) for dims, halves in self.work.halves.items())
+        most = sum(halves * self.times(dims) for dims, halves in self.work.halves.items())
+        beside = sum(halves * self.times(dims) for dims, halves in self.work.additions.items())
+        busy = 0.5 * max(most + BESIDE * beside, 0.5 * (most + beside))
         for dims, number in self.work.calls.items():
             busy += CALL * number * (self.schedule.width if self._across(dims) else 1) * self.times(dims)
         longest = max(loads, busy, stores, (loads + busy + stores) / 2.5, fetched, self._waiting())
