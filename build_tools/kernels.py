@@ -32,6 +32,8 @@ cdef extern from "Python.h":
     int PyObject_GC_IsTracked(object)
     void PyObject_GC_Del(void *)
     PyObject *_PyObject_GC_New(PyTypeObject *)
+    int PyTraceMalloc_Track(unsigned int, size_t, size_t)
+    int PyTraceMalloc_Untrack(unsigned int, size_t)
     PyObject *PyObject_Init(PyObject *, PyTypeObject *)
     int PyObject_GenericSetAttr(object, object, object) except -1
     void Py_INCREF(object)
@@ -70,6 +72,76 @@ cdef extern from *:
     '''
     void prefetch "chainrule_prefetch" (void *)
     void prefetch_node "chainrule_prefetch_node" (void *)
+
+cdef extern from *:
+    '''
+    #if defined(__linux__)
+    #include <sys/mman.h>
+    #include <time.h>
+    #endif
+
+    /* The head of a page of nodes. */
+    typedef struct chainrule_page {
+        struct chainrule_page *next, *before; /* of the pages with room */
+        void *dead; /* the nodes that were given back, each linked to the next */
+        Py_ssize_t used, made; /* nodes that are out, and that there ever were */
+    } chainrule_page;
+
+    /* Return so many zeros that begin at a multiple of their number; NULL where the system knows no large pages. */
+    static chainrule_page *chainrule_new_page(size_t size) {
+    #if defined(MADV_HUGEPAGE)
+        const int kind = MAP_PRIVATE | MAP_ANONYMOUS;
+        char *start = mmap(NULL, size, PROT_READ | PROT_WRITE, kind, -1, 0);
+        if (start != MAP_FAILED && ((size_t) start & (size - 1))) { /* it must begin at a multiple of its size */
+            munmap(start, size);
+            start = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, kind, -1, 0);
+            if (start != MAP_FAILED) {
+                const size_t before = (size - ((size_t) start & (size - 1))) & (size - 1);
+                if (before) munmap(start, before);
+                start += before;
+                munmap(start + size, size - before);
+            }
+        }
+        if (start == MAP_FAILED) return NULL;
+        return (chainrule_page *) start;
+    #else
+        (void) size;
+        return NULL;
+    #endif
+    }
+
+    /* Ask for one large page in place of many small ones, and return how many nanoseconds it took to get it. */
+    static long long chainrule_enlarge(chainrule_page *page, size_t size) {
+    #if defined(MADV_HUGEPAGE)
+        struct timespec begin, end;
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
+        madvise(page, size, MADV_HUGEPAGE);
+        ((volatile chainrule_page *) page)->used = 0;
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+        return (end.tv_sec - begin.tv_sec) * 1000000000LL + (end.tv_nsec - begin.tv_nsec);
+    #else
+        (void) page; (void) size;
+        return 0;
+    #endif
+    }
+
+    static void chainrule_free_page(chainrule_page *page, size_t size) {
+    #if defined(MADV_HUGEPAGE)
+        munmap(page, size);
+    #else
+        (void) page; (void) size;
+    #endif
+    }
+    '''
+    ctypedef struct Page "chainrule_page":
+        Page *next
+        Page *before
+        void *dead
+        Py_ssize_t used
+        Py_ssize_t made
+    Page *new_page "chainrule_new_page" (size_t) noexcept
+    long long enlarge "chainrule_enlarge" (Page *, size_t) noexcept
+    void free_page "chainrule_free_page" (Page *, size_t) noexcept
 
 cdef extern from *:
     '''

@@ -45,6 +45,7 @@ PARTS = (
     "classing",
     "scanning",
     "exporting",
+    "pages",
     "memory",
 )
 

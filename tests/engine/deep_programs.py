@@ -17,7 +17,7 @@ from pathlib import Path
 
 import chainrule as cr
 from chainrule import Value
-from chainrule.engine import compiled, topological_order
+from chainrule.engine import compiled, keep_dead_nodes, topological_order
 
 # Uncompiled, CPython itself frees the nodes, and its 3.13 lets 10,000 frees nest, which takes some megabytes.
 STACK = (256 if compiled else 8 * 1024) * 1024
@@ -213,6 +213,41 @@ def bytes_a_node(n: int) -> None:
     traced = tracemalloc.get_traced_memory()[0] / n
     tracemalloc.stop()
     sys.stdout.write(f"{interior} {traced} {sys.getsizeof(kept[1])}\n")
+
+
+def pages(n: int) -> None:
+    """Print by how many bytes memory has grown with a chain of n nodes, without it, and with no nodes kept."""
+    chain(3_000)
+    gc.collect()
+    before = resident()
+    leaf, root = chain(n)
+    grown = resident() - before
+    del leaf, root
+    kept = resident() - before
+    keep_dead_nodes(False)
+    sys.stdout.write(f"{grown} {kept} {resident() - before}\n")
+
+
+def some_survive(n: int) -> None:
+    """Drop graphs of which single nodes stay, and make others in their place, while nodes are kept and while not."""
+    survivors: list[tuple[Value, float]] = []
+    for turn in range(4):
+        keep_dead_nodes(turn != 2)
+        leaf = Value(1.0)
+        node = leaf
+        for i in range(n):
+            node = node + 1.0 if i % 3 else Value(node.data) + 1.0
+            if i % 997 == turn:
+                survivors.append((node, node.data))
+        node.label = "end"
+        assert node.data == n + 1.0
+        assert all(each.grad == 0.0 and each.data == data for each, data in survivors)
+        del node, leaf
+        del survivors[::2]
+    total = cr.sum([each * 2.0 for each, _ in survivors])
+    total.backward()
+    assert total.data == sum(2 * data for _, data in survivors)
+    assert all(each.grad == 2.0 for each, _ in survivors)
 
 
 def build_and_drop(n: int) -> None:

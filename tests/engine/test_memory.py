@@ -33,6 +33,21 @@ LEAK = 24_000_000
 
 
 @linux
+@pytest.mark.skipif(not compiled, reason="Python's own objects")
+def test_a_large_graph_gives_its_pages_back() -> None:
+    """But for those of the nodes that are kept, 25 MB; and they too when none are kept any more."""
+    grown, kept, left = map(int, run_deep("pages", 800_000)[:3])
+    assert grown > 70_000_000
+    assert kept < 32_000_000
+    assert left < 3_000_000
+
+
+@pytest.mark.skipif(not compiled, reason="Python's own objects")
+def test_nodes_of_pages_and_of_python_take_turns() -> None:
+    assert run_deep("some_survive", 400_000)
+
+
+@linux
 @pytest.mark.parametrize("name", ["build_and_drop", "build_and_drop_closures"])
 def test_built_and_dropped_graphs_leave_memory_where_it_was(name: str) -> None:
     nodes = (2_000_000 if name == "build_and_drop" else 1_000_000) if compiled else 300_000

@@ -18,3 +18,4 @@ class Flag:
     ELSEWHERE = 1024  # made in a thread while another one traced
     LISTED = 512  # while a trace is exported: a node from before the trace whose row is in `_waiting`
     STEPPED = 2048  # a parameter of a compiled step
+    PAGED = 4096  # its memory is part of a large page

@@ -19,6 +19,8 @@ from cython.cimports.chainrule._kernels import (
     PyObject_GC_Track,
     PyObject_GC_UnTrackPointer,
     PyObject_Init,
+    PyTraceMalloc_Track,
+    PyTraceMalloc_Untrack,
     PyTypeObject,
     _PyObject_GC_New,
     _type_of,
@@ -29,6 +31,7 @@ from cython.cimports.chainrule._kernels import (
 
 from chainrule.core.flags import Flag
 from chainrule.core.operands import Operands
+from chainrule.core.pages import give_to_page, take_from_page, take_pattern
 from chainrule.core.value import Value
 
 # Dead nodes that wait to be used again, unknown to the cycle collector, their operands None and their reference
@@ -37,6 +40,10 @@ KEPT = cython.declare(cython.int, 262144)
 _kept = cython.declare(cython.p_void[262144])
 _kept_count = cython.declare(cython.int, 0)
 _most_kept = cython.declare(cython.int, 262144)
+# Nodes that Python itself has made come first: small programs need no large page.
+MADE_BY_PYTHON = cython.declare(cython.long, 2048)
+BATCH = cython.declare(cython.int, 64)  # nodes that are taken from a page at once
+_made_by_python = cython.declare(cython.long, 0)
 # Nodes that died while another was being freed, each linked to the one before through the memory of its grad.
 _dying = cython.declare(cython.pointer[PyObject], cython.NULL)
 _freeing = cython.declare(cython.bint, False)
@@ -63,7 +70,7 @@ def make_known(item: object) -> cython.void:
 def take_node() -> Value:
     """Return a node that is a leaf of value 0, or whatever value the dead node had whose memory it takes."""
     global _kept_count
-    if _kept_count == 0:
+    if _kept_count == 0 and not _found_more():
         return Value.__new__(Value)
     _kept_count -= 1
     return cython.cast(Value, _kept[_kept_count])
@@ -71,19 +78,38 @@ def take_node() -> Value:
 
 @cython.cfunc
 @cython.exceptval(check=False)
+def _found_more() -> cython.bint:
+    """Take nodes from a page to keep them, unless Python is to make them: few, or all for `tracemalloc` to see."""
+    global _kept_count
+    if _made_by_python < MADE_BY_PYTHON or not _most_kept:
+        return False
+    if PyTraceMalloc_Track(0, 0, 0) == 0:
+        PyTraceMalloc_Untrack(0, 0)
+        return False
+    _kept_count = take_from_page(_kept, BATCH)
+    return _kept_count != 0
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
 def _allocate(kind: cython.pointer[PyTypeObject], _count: cython.Py_ssize_t) -> cython.pointer[PyObject]:
     """Return memory for a node or its operands, unknown to the cycle collector (the types' `tp_alloc`)."""
-    global _kept_count
+    global _kept_count, _made_by_python
     header: cython.Py_ssize_t = cython.sizeof(PyObject)
     item: cython.pointer[PyObject]
-    if _kept_count and kind is _exact_type:
+    flags: cython.short = 0
+    if kind is _exact_type and (_kept_count or _found_more()):
         _kept_count -= 1
         item = PyObject_Init(cython.cast(cython.pointer[PyObject], _kept[_kept_count]), kind)
+        flags = cython.cast(Value, item)._flags
         _forget_none()
     else:
         item = _PyObject_GC_New(kind)
+        _made_by_python += kind is _exact_type
     if item is not cython.NULL:
         memset(cython.cast(cython.p_char, item) + header, 0, kind.tp_basicsize - header)
+        if flags:
+            cython.cast(Value, item)._flags = flags
     return item
 
 
@@ -150,17 +176,29 @@ def _keep_node(item: cython.pointer[PyObject]) -> cython.void:
     """Keep a dead node without operands for the next that is made, or give its memory back."""
     global _kept_count, _freed
     _freed += 1
-    if _kept_count >= _most_kept:
-        _forget_none()
-        PyObject_GC_Del(item)
-        return
     cython.cast(Value, item)._waiting = 0
-    cython.cast(Value, item)._flags = 0
+    cython.cast(Value, item)._flags = cython.cast(Value, item)._flags & Flag.PAGED
     cython.cast(Value, item)._grad = 0.0
     cython.cast(Value, item)._left_slope = 0.0
     cython.cast(Value, item)._right_slope = 0.0
+    if _kept_count >= _most_kept:
+        _give_back(item)
+        return
     _kept[_kept_count] = item
     _kept_count += 1
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _give_back(item: cython.pointer[PyObject]) -> cython.void:
+    """Give back the memory of a dead node that is not to be kept."""
+    global _made_by_python
+    if cython.cast(Value, item)._flags & Flag.PAGED:
+        give_to_page(item)
+        return
+    _made_by_python -= 1
+    _forget_none()
+    PyObject_GC_Del(item)
 
 
 def keep_dead_nodes(keep: bool) -> None:
@@ -172,8 +210,7 @@ def keep_dead_nodes(keep: bool) -> None:
     _most_kept = KEPT if keep else 0
     while _kept_count > _most_kept:
         _kept_count -= 1
-        _forget_none()
-        PyObject_GC_Del(_kept[_kept_count])
+        _give_back(cython.cast(cython.pointer[PyObject], _kept[_kept_count]))
 
 
 @cython.cfunc
@@ -309,3 +346,4 @@ def _take_over(value: cython.pointer[PyTypeObject], operands: cython.pointer[PyT
 
 
 _take_over(cython.cast(cython.pointer[PyTypeObject], Value), cython.cast(cython.pointer[PyTypeObject], Operands))
+take_pattern(Value.__new__(Value))

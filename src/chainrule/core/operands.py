@@ -108,7 +108,7 @@ def operand_at(node: Value, place: cython.Py_ssize_t, constants: cython.bint) ->
     if not constants:
         return None
     operand = new_node(Code.LEAF, slope_at(node, place))
-    operand._flags = Flag.CONSTANT
+    operand._flags = operand._flags & Flag.PAGED | Flag.CONSTANT  # and no node of a trace
     # Uncompiled, another thread may have asked meanwhile: the first one's Value is the one.
     if _kept_operand(node, place) is None:
         if node._flags & Flag.NARY:
