@@ -44,6 +44,7 @@ PARTS = (
     "keys",
     "classing",
     "scanning",
+    "surveying",
     "exporting",
     "pages",
     "memory",

@@ -11,7 +11,6 @@ from chainrule.core.deferring import deferring
 from chainrule.core.executing import Native
 from chainrule.core.exporting import (
     export,
-    kept_nodes,
     kind_behind,
     node_behind,
     number_argument,
@@ -25,6 +24,7 @@ from chainrule.core.recording import no_grad, set_no_grad_depth
 from chainrule.core.scanning import Scanner
 from chainrule.core.standins import StandIn
 from chainrule.core.stepping import Step, Steps
+from chainrule.core.surveying import Survey
 from chainrule.core.tape import Tape
 from chainrule.core.tracing import start_tracing, stop_tracing, tracing
 from chainrule.core.value import Value
@@ -52,6 +52,7 @@ __all__ = [
     "StandIn",
     "Step",
     "Steps",
+    "Survey",
     "Tape",
     "Value",
     "apply",
@@ -65,7 +66,6 @@ __all__ = [
     "is_constant",
     "is_leaf",
     "keep_dead_nodes",
-    "kept_nodes",
     "kind_behind",
     "knows_slopes",
     "local_derivatives",

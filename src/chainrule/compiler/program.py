@@ -24,30 +24,30 @@ class Leaf(IntEnum):
 
 @dataclass(frozen=True)
 class Program:
-    """Scalars in the order of their making; row i may use only rows below i.
+    """Scalars in the order of their making; row i may use only rows below i. A trace gives int32 for integers.
 
     Attributes:
         codes: int32, shape (n,): the op's code in `chainrule.ops.row.BY_CODE`, or a `Leaf`.
-        starts: int64, shape (n + 1,): row i's operands are `operands[starts[i] : starts[i + 1]]`.
-        operands: int64, shape (m,): rows, in the order of the op's operands.
+        starts: integers, shape (n + 1,): row i's operands are `operands[starts[i] : starts[i + 1]]`.
+        operands: integers, shape (m,): rows, in the order of the op's operands.
         numbers: float64, shape (n,): a constant's number, 0 elsewhere.
-        places: int64, shape (n,): of an INPUT, which number of the arguments it is; of a VALUE, which of the
+        places: integers, shape (n,): of an INPUT, which number of the arguments it is; of a VALUE, which of the
             live Values (captured parameters first, then Values among the arguments); 0 elsewhere.
         input_groups: where each array-like argument's numbers begin and end: group k holds the places
             `input_groups[k]` up to `input_groups[k + 1]`; a group's numbers lie side by side in memory.
         value_groups: the same for the Values; group 0 are the captured ones.
-        outputs: int64: the rows that the function returns, in order, then those that guards look at.
+        outputs: integers: the rows that the function returns, in order, then those that guards look at.
         results: how many of the outputs are returned; the others are for guards alone.
     """
 
     codes: NDArray[np.int32]
-    starts: NDArray[np.int64]
-    operands: NDArray[np.int64]
+    starts: NDArray[np.integer]
+    operands: NDArray[np.integer]
     numbers: NDArray[np.float64]
-    places: NDArray[np.int64]
+    places: NDArray[np.integer]
     input_groups: tuple[int, ...]
     value_groups: tuple[int, ...]
-    outputs: NDArray[np.int64]
+    outputs: NDArray[np.integer]
     results: int
 
     @property

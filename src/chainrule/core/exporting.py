@@ -10,7 +10,7 @@ except ImportError:
     from chainrule.core import cython_shim as cython
 
 if cython.compiled:
-    from cython.cimports.chainrule._kernels import PyObject, item_at, memcpy, references_to
+    from cython.cimports.chainrule._kernels import item_at, memcpy
 else:
     from operator import getitem as item_at
 
@@ -21,6 +21,7 @@ from chainrule.core.node import new_node
 from chainrule.core.operands import Operands
 from chainrule.core.reaching import cutting_rows
 from chainrule.core.standins import StandIn, stand_in
+from chainrule.core.surveying import Survey, doubles_in, integers_in
 from chainrule.core.tracing import refuse, traced_nodes
 from chainrule.core.value import Value
 from chainrule.ops.dispatch import Code
@@ -69,17 +70,24 @@ def kind_behind(number: Any) -> Any:
     return cython.cast(StandIn, number).kind
 
 
+MOST_ROWS = cython.declare(cython.Py_ssize_t, 2147483647)  # rows are int32 numbers
+
+
 @cython.final
 @cython.cclass
 class Columns:
-    """The arrays of a program while they grow; `chainrule.compiler.program.Program` says what they hold."""
+    """The arrays of a program while they grow; `chainrule.compiler.program.Program` says what they hold.
 
-    codes: cython.int[::1]
-    starts: cython.longlong[::1]
-    operands: cython.longlong[::1]
-    numbers: cython.double[::1]
-    places: cython.longlong[::1]
-    carries: cython.uchar[::1]  # whether a gradient flows through a row
+    They have room for as many rows and operands as there can be. `numbers` and `places`, 0 for all but leaves, are
+    zeros from the system, whose memory is only taken where a leaf is written.
+    """
+
+    codes: cython.p_int
+    starts: cython.p_int
+    operands: cython.p_int
+    numbers: cython.p_double
+    places: cython.p_int
+    carries: cython.p_int  # whether a gradient flows through a row
     count: cython.Py_ssize_t
     filled: cython.Py_ssize_t  # operands of the rows so far
     live: list
@@ -87,22 +95,32 @@ class Columns:
     from_elsewhere: cython.bint  # whether another thread has made one of them during the trace
     constants: dict
     live_rows: dict
-    arity: cython.int[::1]  # by code, 0 for any number
+    arity: cython.p_int  # by code, 0 for any number
     cutting: Integers  # by code, whether the op passes no gradient
     recent_numbers: cython.ulonglong[256]  # bits of constants met lately, and their rows + 1, both by a hash
     recent_rows: cython.longlong[256]
+    _arrays: tuple
+    _memory: tuple  # of what is not part of the program
 
     def __init__(self, rows: int, operands: int) -> None:
         import numpy as np
 
-        self.arity = np.array([0, *[op.arity or 0 for op in BY_CODE[1:]]], dtype=np.intc)
+        self._memory = (
+            np.array([0, *[op.arity or 0 for op in BY_CODE[1:]]], dtype=np.intc),
+            np.empty(rows + 1, dtype=np.intc),
+        )
+        self._arrays = (
+            np.empty(rows + 1, dtype=np.intc),
+            np.empty(rows + 1, dtype=np.intc),
+            np.empty(operands + 1, dtype=np.intc),
+            np.zeros(rows + 1),
+            np.zeros(rows + 1, dtype=np.intc),
+        )
+        self.arity, self.carries = integers_in(self._memory[0]), integers_in(self._memory[1])
+        self.codes, self.starts = integers_in(self._arrays[0]), integers_in(self._arrays[1])
+        self.operands = integers_in(self._arrays[2])
+        self.numbers, self.places = doubles_in(self._arrays[3]), integers_in(self._arrays[4])
         self.cutting = cutting_rows()
-        self.codes = np.empty(rows, dtype=np.intc)
-        self.starts = np.empty(rows + 1, dtype=np.longlong)
-        self.operands = np.empty(operands, dtype=np.longlong)
-        self.numbers = np.empty(rows)
-        self.places = np.empty(rows, dtype=np.longlong)
-        self.carries = np.empty(rows, dtype=np.uint8)
         self.count = 0
         self.filled = 0
         self.live = []
@@ -111,57 +129,16 @@ class Columns:
         self.constants = {}
         self.live_rows = {}
 
-
-def kept_nodes(outputs: list) -> list[Value]:
-    """Return nodes of the trace that somebody holds besides the trace, each other and this list.
-
-    The function has put them away, in an attribute, a list, a cache. Only the compiled engine can tell.
-    """
-    import numpy as np
-
-    if not cython.compiled:
-        return []
-    nodes: list = traced_nodes()
-    uses: cython.int[::1] = np.zeros(len(nodes) + 1, dtype=np.intc)
-    i: cython.Py_ssize_t
-    node: Value
-    for i in range(len(outputs)):
-        _count_use(uses, cython.cast(Value, item_at(outputs, i)))
-    for i in range(len(nodes)):
-        _count_uses(uses, cython.cast(Value, item_at(nodes, i)))
-    kept = []
-    for i in range(len(nodes)):
-        if references_to(cython.cast(cython.pointer[PyObject], item_at(nodes, i))) > uses[i] + 1:
-            node = cython.cast(Value, item_at(nodes, i))
-            if not node._flags & Flag.CONSTANT:
-                kept.append(node)
-    return kept
+    @cython.cfunc
+    def arrays(self) -> tuple:
+        """Return codes, starts, operands, numbers and places, as long as they have become."""
+        self.starts[self.count] = self.filled
+        codes, starts, operands, numbers, places = self._arrays
+        count: cython.Py_ssize_t = self.count
+        return codes[:count], starts[: count + 1], operands[: self.filled], numbers[:count], places[:count]
 
 
-@cython.cfunc
-@cython.inline
-def _count_use(uses: cython.int[::1], node: Value) -> cython.void:
-    if node._flags & Flag.BORN:
-        uses[node._waiting - 1] += 1
-
-
-@cython.cfunc
-@cython.inline
-def _count_uses(uses: cython.int[::1], node: Value) -> cython.void:
-    inner: Operands
-    place: cython.Py_ssize_t
-    if node._left is not None:
-        _count_use(uses, node._left)
-    if node._right is not None:
-        _count_use(uses, node._right)
-    if node._flags & Flag.NARY:
-        inner = cython.cast(Operands, node._extra)
-        for place in range(inner.count):
-            if inner.items[place] is not cython.NULL:
-                _count_use(uses, cython.cast(Value, inner.items[place]))
-
-
-def export(outputs: list) -> tuple[Any, ...]:
+def export(outputs: list, survey: Survey) -> tuple[Any, ...]:
     """Return the rows that these nodes need, their own rows, and the live nodes that were there before the trace.
 
     As (codes, starts, operands, numbers, places of inputs, of live nodes and of Values among the arguments, rows of
@@ -169,71 +146,26 @@ def export(outputs: list) -> tuple[Any, ...]:
     """
     import numpy as np
 
-    count: cython.Py_ssize_t = len(traced_nodes())
-    alive: cython.uchar[::1] = np.zeros(count + 1, dtype=np.uint8)
-    total: cython.Py_ssize_t = _mark_alive(outputs, alive)
-    # a node made under no_grad has a second row, of one operand
-    columns: Columns = Columns(2 * count + total + len(outputs), total + count)
+    nodes: list = traced_nodes()
+    count: cython.Py_ssize_t = len(nodes)
+    # A node made under no_grad has a second row, of one operand; a number beside a node is a row, too.
+    rows: cython.Py_ssize_t = 2 * count + survey.operands + len(outputs)
+    if rows >= MOST_ROWS:
+        refuse(f"it makes more than {MOST_ROWS:,} scalars", "compile a part of it")
+    columns: Columns = Columns(rows, survey.operands + count)
     own = np.empty(len(outputs), dtype=np.int64)
-    own_rows: cython.longlong[::1] = own
     i: cython.Py_ssize_t
     try:
-        columns.starts[0] = 0
         for i in range(count):
-            if alive[i]:
-                _add(columns, cython.cast(Value, item_at(traced_nodes(), i)))
+            if survey.uses[i] & 1:
+                _add(columns, cython.cast(Value, item_at(nodes, i)))
         for i in range(len(outputs)):
-            own_rows[i] = _row_of(columns, outputs[i], columns.filled)
+            own[i] = _row_of(columns, outputs[i], columns.filled)
     finally:
         _forget_live(columns)
     if columns.from_elsewhere:
         refuse("it uses Values that another thread has made meanwhile", "compile what runs in that thread by itself")
-    columns.starts[columns.count] = columns.filled
-    return (
-        np.asarray(columns.codes)[: columns.count],
-        np.asarray(columns.starts)[: columns.count + 1],
-        np.asarray(columns.operands)[: columns.filled],
-        np.asarray(columns.numbers)[: columns.count],
-        np.asarray(columns.places)[: columns.count],
-        own,
-        columns.live,
-    )
-
-
-@cython.cfunc
-def _mark_alive(outputs: list, alive: cython.uchar[::1]) -> cython.Py_ssize_t:
-    """Mark the nodes of the trace that the outputs need; return how many operands these have."""
-    i: cython.Py_ssize_t
-    place: cython.Py_ssize_t
-    total: cython.Py_ssize_t = 0
-    node: Value
-    inner: Operands
-    for each in outputs:
-        _need(each, alive)
-    for i in range(len(traced_nodes()) - 1, -1, -1):
-        if not alive[i]:
-            continue
-        node = cython.cast(Value, item_at(traced_nodes(), i))
-        if node._flags & Flag.NARY:
-            inner = cython.cast(Operands, node._extra)
-            total += inner.count
-            for place in range(inner.count):
-                if inner.items[place] is not cython.NULL:
-                    _need(cython.cast(Value, inner.items[place]), alive)
-        elif node._code != Code.LEAF:
-            total += 2
-            if node._left is not None:
-                _need(node._left, alive)
-            if node._right is not None:
-                _need(node._right, alive)
-    return total
-
-
-@cython.cfunc
-@cython.inline
-def _need(node: Value, alive: cython.uchar[::1]) -> cython.void:
-    if node._flags & Flag.BORN:
-        alive[node._waiting - 1] = 1
+    return (*columns.arrays(), own, columns.live)
 
 
 @cython.cfunc
@@ -282,6 +214,7 @@ def _use_side(columns: Columns, operand: Value | None, number: cython.double, fi
 
 @cython.cfunc
 @cython.inline
+@cython.exceptval(check=False)
 def _use(columns: Columns, row: cython.Py_ssize_t) -> cython.int:
     """Make a row the next operand; return whether a gradient flows to it."""
     columns.operands[columns.filled] = row
@@ -291,13 +224,12 @@ def _use(columns: Columns, row: cython.Py_ssize_t) -> cython.int:
 
 @cython.cfunc
 @cython.inline
+@cython.exceptval(check=False)
 def _new_row(columns: Columns, code: cython.int, first: cython.Py_ssize_t) -> cython.Py_ssize_t:
     """Add a row whose operands begin at `first`, and return its number."""
     row: cython.Py_ssize_t = columns.count
     columns.codes[row] = code
     columns.starts[row] = first
-    columns.numbers[row] = 0.0
-    columns.places[row] = 0
     columns.carries[row] = 0
     columns.count += 1
     return row
@@ -320,7 +252,7 @@ def _leaf_row(columns: Columns, node: Value) -> cython.Py_ssize_t:
     if node._right_slope == 0.0:
         return _constant_row(columns, node._data, columns.filled)
     row = _new_row(columns, cython.cast(cython.int, node._right_slope), columns.filled)
-    columns.places[row] = cython.cast(cython.longlong, node._left_slope)
+    columns.places[row] = cython.cast(cython.int, node._left_slope)
     # Values among the arguments come after the live ones, of which nobody knows yet how many there are
     if node._right_slope == VALUE:
         columns.places[row] = -1 - columns.places[row]

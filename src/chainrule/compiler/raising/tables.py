@@ -55,7 +55,7 @@ class _Tables:
         return self.builder.constants(self.program.numbers[self.scan.rows[scalars]])
 
     def _leaves(self, scalars: NDArray[np.int64], kind: Kind, group: int) -> Column:
-        places = self.program.places[self.scan.rows[scalars]]
+        places = self.program.places[self.scan.rows[scalars]].astype(np.int64)
         distinct, first, number = np.unique(places, return_index=True, return_inverse=True)
         if kind is Kind.VALUE:  # in the order of first use
             order = np.argsort(first)

@@ -6,22 +6,23 @@ import gc
 from typing import Any
 
 from chainrule.compiler.tracing.refusing import refusal
-from chainrule.engine import Value, kept_nodes, node_behind
+from chainrule.engine import Survey, Value, node_behind
 
 
-def refuse_what_was_kept(outputs: list[Value]) -> None:
-    """Refuse the trace if the function has kept some of its Values, or numbers, beyond its end.
+def surveyed(outputs: list[Value]) -> Survey:
+    """Look over the trace under way; refuse it if the function has kept some of its Values, or numbers, beyond its end.
 
     Raises:
         NotTraceable: the outputs are not all that is left.
     """
-    kept = kept_nodes(outputs)
-    if kept:
-        del kept
+    survey = Survey(outputs)
+    if survey.kept:
+        del survey
         gc.collect()  # a function inside it that calls itself is a cycle, and holds what it has seen
-        kept = kept_nodes(outputs)
-    if kept:
-        raise refusal(f"it keeps a Value that it has made{_where(kept)}", "return it instead")
+        survey = Survey(outputs)
+    if survey.kept:
+        raise refusal(f"it keeps a Value that it has made{_where(survey.kept)}", "return it instead")
+    return survey
 
 
 def _where(kept: list[Value]) -> str:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from chainrule.compiler.program import Leaf, Program
 from chainrule.compiler.tracing.arguments import Flattening, Pattern, same_static, with_kinds
-from chainrule.compiler.tracing.keeping import refuse_what_was_kept
+from chainrule.compiler.tracing.keeping import surveyed
 from chainrule.compiler.tracing.listener import Guard, Listener
 from chainrule.compiler.tracing.outside import Outside, outside_of
 from chainrule.compiler.tracing.refusing import refusal
@@ -100,8 +100,7 @@ def _trace(
         del result, positional, keyword, given, gathering
         arguments.copies.clear()
         listener.nodes.clear()
-        refuse_what_was_kept(outputs)
-        exported = export(outputs)
+        exported = export(outputs, surveyed(outputs))
     finally:
         set_no_grad_depth(depth)
         stop_tracing()
@@ -205,8 +204,11 @@ def _numbers_of(template: Template) -> Iterator[tuple[int, Any]]:
 
 
 def _program(exported: tuple[Any, ...], arguments: Flattening, results: int) -> tuple[Program, tuple[Value, ...]]:
+    import numpy as np
+
     codes, starts, operands, numbers, places, outputs, live = exported
-    own = (codes == Leaf.VALUE) & (places < 0)  # Values among the arguments: they come after the live ones
+    leaves = np.flatnonzero(codes == Leaf.VALUE)
+    own = leaves[places[leaves] < 0]  # Values among the arguments: they come after the live ones
     places[own] = -1 - places[own] + len(live)
     program = Program(
         codes,
