@@ -19,3 +19,4 @@ class Flag:
     LISTED = 512  # while a trace is exported: a node from before the trace whose row is in `_waiting`
     STEPPED = 2048  # a parameter of a compiled step
     PAGED = 4096  # its memory is part of a large page
+    DIVISOR = 8192  # in the trace that is under way: guarded as a divisor

@@ -11,6 +11,7 @@ except ImportError:
     from chainrule.core import cython_shim as cython
 
 from chainrule.core.deferring import settle
+from chainrule.core.flags import Flag
 from chainrule.core.kinds import kind_after
 from chainrule.core.making import binary, number_and_value, operator, unary, value_and_number
 from chainrule.core.numbers import number_or_none
@@ -39,6 +40,8 @@ _OPERATORS = {
     Code.LESS_EQUAL: operators.le,
     Code.EQUAL: operators.eq,
 }
+# Of each op the classes that its operands had last, and what `kind_after` said.
+_last_kinds: list = [(None, None, None)] * len(BY_CODE)
 LARGEST_NUMBER = cython.declare(cython.double, 1.7976931348623157e308)
 
 
@@ -65,7 +68,7 @@ def arithmetic(code: cython.int, number: StandIn, other: object, reflected: cyth
     if number.kind is float and kind is float:
         pass
     else:
-        kind = kind_after(code, kind if reflected else number.kind, number.kind if reflected else kind, other)
+        kind = _kind(code, kind if reflected else number.kind, number.kind if reflected else kind, other)
         if kind is None:
             return _unlike_python(code, number, other, reflected)
     if code == Code.DIVIDE and (reflected or isinstance(second, Value) or not second):
@@ -74,6 +77,17 @@ def arithmetic(code: cython.int, number: StandIn, other: object, reflected: cyth
     if code == Code.POWER and kind is not int:
         _guard_power(result)
     return stand_in(result, kind)
+
+
+@cython.cfunc
+def _kind(code: cython.int, left: object, right: object, other: object) -> object:
+    """Return `kind_after`, which is only asked when the classes are others than last time."""
+    if code == Code.POWER:  # depends on more than the classes
+        return kind_after(code, left, right, other)
+    last: tuple = _last_kinds[code]
+    if last[0] is not left or last[1] is not right:
+        last = _last_kinds[code] = (left, right, kind_after(code, left, right, other))
+    return last[2]
 
 
 @cython.cfunc
@@ -122,7 +136,8 @@ def _guard_division(divisor: object, kind: object) -> object:
     node: Value
     if type(divisor) is StandIn:
         node = cython.cast(StandIn, divisor).node
-        if listener().once(node):
+        if not node._flags & Flag.DIVISOR:
+            node._flags |= Flag.DIVISOR
             listener().truth(value_and_number(Code.EQUAL, node, 0.0), node._data == 0.0, "a divisor, whether it is 0")
         if node._data != 0.0:
             return None
@@ -143,7 +158,7 @@ def _guard_power(result: Value) -> object:
 @cython.cfunc
 def sign(code: cython.int, number: StandIn) -> object:
     """Apply `-` or `abs`."""
-    kind: Any = kind_after(code, number.kind, int, 1)
+    kind: Any = _kind(code, number.kind, int, 1)
     if not is_alive(number):
         return -number_of_old(number) if code == Code.NEGATIVE else abs(number_of_old(number))
     if kind is None:
@@ -172,7 +187,7 @@ def compare_number(code: cython.int, number: StandIn, other: object, swapped: cy
     if not is_alive(number):
         return _of_old(code, number, other, swapped)
     if type(other) is StandIn:
-        if kind_after(code, number.kind, cython.cast(StandIn, other).kind, 1) is None:
+        if _kind(code, number.kind, cython.cast(StandIn, other).kind, 1) is None:
             return _unlike_python(code, number, other, False)
     elif code == Code.EQUAL and isinstance(other, Value):
         return NotImplemented  # == of a Value is identity

@@ -89,7 +89,7 @@ def stop_tracing() -> None:
     _listener = None
     for node in _nodes:
         node._waiting = 0
-        node._flags &= ~(Flag.BORN | Flag.UNRECORDED)
+        node._flags &= ~(Flag.BORN | Flag.UNRECORDED | Flag.DIVISOR)
     _nodes.clear()
 
 

@@ -96,7 +96,6 @@ class Listener:
         self.compared: list[Value] = []
         self.refusal: NotTraceable | None = None
         self._guarded: set[tuple[int, str]] = set()
-        self._divisors: set[int] = set()
         self._of_known_kind: set[int] = set()
 
     def exact(self, node: Value, number: float, what: str) -> None:
@@ -127,12 +126,6 @@ class Listener:
         self.distinct = True
         if value is not None:
             self.compared.append(value)
-
-    def once(self, node: Value) -> bool:
-        """Tell whether a divisor is met for the first time."""
-        new = id(node) not in self._divisors
-        self._divisors.add(id(node))
-        return new
 
     def refuse(self, reason: str, remedy: str, depends_on_data: bool) -> NoReturn:
         """End the trace."""
