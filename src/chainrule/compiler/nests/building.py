@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chainrule.compiler.nests.absorbing import absorb
 from chainrule.compiler.nests.addressing import Addressing
 from chainrule.compiler.nests.completing import complete
 from chainrule.compiler.nests.cutting import cut_blocks
@@ -45,6 +46,7 @@ def build(classes: ClassProgram) -> NestProgram:
     addressing = Addressing(drafting.blocks, value_order, sizes[Region.VALUES])
     nests = [addressing.nest(draft) for draft in drafts]
     nests, forward = join(nests, forward, addressing.buffers)
+    nests, forward = absorb(nests, forward, addressing.buffers)
     nests, forward = Stacking(addressing.buffers, addressing.tables)(nests, forward)
     program = NestProgram(
         nests,

@@ -84,7 +84,7 @@ def _merged(a: Nest, b: Nest, shared: set[Block], buffers: list[Buffer]) -> Nest
     elif _work(a) + _work(b) > SMALL:
         return None
     made: dict[int, Expression] = {}
-    stores = tuple(Store(store.address, _replaced(store.value, known, made)) for store in b.stores)
+    stores = tuple(Store(store.address, replaced(store.value, known, made)) for store in b.stores)
     return replace(a, stores=(*a.stores, *stores), classes=(*a.classes, *b.classes))
 
 
@@ -104,15 +104,17 @@ def _below(expression: Expression) -> tuple[Expression, ...]:
     return expression.terms if isinstance(expression, Add) else ()
 
 
-def _replaced(expression: Expression, known: dict[Address, Expression], made: dict[int, Expression]) -> Expression:
+def replaced(expression: Expression, known: dict[Address, Expression], made: dict[int, Expression]) -> Expression:
     """Return an expression that takes what is known instead of loading it; a shared one stays shared."""
     if id(expression) not in made:
         if isinstance(expression, Load):
             found = known.get(expression.address, expression)
         elif isinstance(expression, Apply):
-            found = Apply(expression.rule, tuple(_replaced(each, known, made) for each in expression.operands))
+            found = Apply(expression.rule, tuple(replaced(each, known, made) for each in expression.operands))
         elif isinstance(expression, Add):
-            found = Add(tuple(_replaced(each, known, made) for each in expression.terms))
+            found = Add(tuple(replaced(each, known, made) for each in expression.terms))
+        elif isinstance(expression, Reduce):
+            found = replace(expression, body=replaced(expression.body, known, made))
         else:
             found = expression
         made[id(expression)] = found
