@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from inspect import getattr_static
 from types import CodeType, FunctionType
 from typing import Any
@@ -168,13 +169,14 @@ def _plain_function(function: Any) -> FunctionType | None:
     return function if isinstance(function, FunctionType) else None
 
 
-def _loaded(code: CodeType) -> set[str]:
+@lru_cache(256)
+def _loaded(code: CodeType) -> frozenset[str]:
     """Return the names that code and the functions inside it look up beyond themselves."""
     found = {each.argval for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             found |= _loaded(constant)
-    return found
+    return frozenset(found)
 
 
 def _same_plain(before: Any, now: Any) -> bool:
