@@ -79,6 +79,9 @@ cdef extern from *:
     #include <sys/mman.h>
     #include <time.h>
     #endif
+    #if defined(__GLIBC__)
+    #include <malloc.h>
+    #endif
 
     /* The head of a page of nodes. */
     typedef struct chainrule_page {
@@ -132,6 +135,12 @@ cdef extern from *:
         (void) page; (void) size;
     #endif
     }
+
+    static void chainrule_trim(void) {
+    #if defined(__GLIBC__)
+        malloc_trim(0);
+    #endif
+    }
     '''
     ctypedef struct Page "chainrule_page":
         Page *next
@@ -142,6 +151,7 @@ cdef extern from *:
     Page *new_page "chainrule_new_page" (size_t) noexcept
     long long enlarge "chainrule_enlarge" (Page *, size_t) noexcept
     void free_page "chainrule_free_page" (Page *, size_t) noexcept
+    void trim "chainrule_trim" () noexcept
 
 cdef extern from *:
     '''

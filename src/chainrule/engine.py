@@ -61,6 +61,7 @@ __all__ = [
     "deferring",
     "dot",
     "export",
+    "give_memory_back",
     "has_closure",
     "is_compiled",
     "is_constant",
@@ -97,3 +98,7 @@ compiled: bool = False
 
 def keep_dead_nodes(keep: bool) -> None:
     """Keep dead nodes for the next ones, or not: the compiled engine does; here Python decides."""
+
+
+def give_memory_back() -> None:
+    """Do nothing: the compiled engine gives back what C's library keeps of memory that was freed."""

@@ -27,7 +27,7 @@ NAMES: dict[str, str] = {
         Value no_grad StaleGradientWarning
         apply dot logsumexp sum make_node parts set_op is_leaf is_constant has_closure attributes_of op_of
         topological_order local_derivatives read_data read_grad write_data write_grad zero_grad keep_dead_nodes
-        Survey compiled is_compiled
+        Survey give_memory_back compiled is_compiled
         knows_slopes set_no_grad_depth StandIn tracing start_tracing stop_tracing export Scanner
         number_argument value_argument node_behind kind_behind place_of_input
         Tape Native Entry Entries MISS Step Steps

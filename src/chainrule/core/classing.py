@@ -44,9 +44,9 @@ class Scalars:
         self.starts.append(0)
 
     def lowered(self) -> tuple[Any, ...]:
-        """Return the shapes and, as arrays, classes, starts, items and rows."""
+        """Return the shapes and, as arrays, classes, starts, items and rows; the scan is over."""
         columns = (self.classes, self.starts, self.items, self.rows)
-        return (self.shapes, *[column.as_array() for column in columns])
+        return (self.shapes, *[column.taken() for column in columns])
 
     @cython.cfunc
     @cython.inline

@@ -47,8 +47,11 @@ class Growing:
 
     @cython.cfunc
     def _grow(self) -> None:
-        self._room = 2 * self._room + 64
-        self._memory.frombytes(bytes(4 * (self._room - self.count)))
+        if self._room:
+            self._memory.extend(self._memory)
+        else:
+            self._memory.frombytes(bytes(256))
+        self._room = len(self._memory)
         view: cython.int[::1] = self._memory
         self.numbers = cython.address(view[0])
 
@@ -66,11 +69,13 @@ class Growing:
         if not cython.compiled:
             del self._memory[:]
 
-    def as_array(self) -> Any:
-        """Return a copy as a numpy array."""
+    def taken(self) -> Any:
+        """Return the numbers as a numpy array, and keep none."""
         import numpy as np
 
-        return np.frombuffer(self._memory, np.int32, self.count).copy() if self.count else np.zeros(0, np.int32)
+        made = np.frombuffer(self._memory, np.int32, self.count).copy() if self.count else np.zeros(0, np.int32)
+        self.__init__()  # type: ignore[misc]  # their memory is free before the next column is taken
+        return made
 
 
 @cython.final

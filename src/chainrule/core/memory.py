@@ -26,6 +26,7 @@ from cython.cimports.chainrule._kernels import (
     _type_of,
     memcpy,
     memset,
+    trim,
     visitproc,
 )
 
@@ -211,6 +212,11 @@ def keep_dead_nodes(keep: bool) -> None:
     while _kept_count > _most_kept:
         _kept_count -= 1
         _give_back(cython.cast(cython.pointer[PyObject], _kept[_kept_count]))
+
+
+def give_memory_back() -> None:
+    """Give the system what C's library keeps of memory that was freed: the operands of a large graph."""
+    trim()
 
 
 @cython.cfunc

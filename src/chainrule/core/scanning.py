@@ -96,7 +96,7 @@ class Scanner(Scalars):
 
     def outputs(self) -> Any:
         """Return the scalars that are the outputs."""
-        return self.results.as_array()
+        return self.results.taken()
 
     # Which rows are needed, and which additions (maxima) are part of another
 

@@ -119,7 +119,8 @@ class _Adjoint:
 
     def _through_map(self, number: int, rule: Rule, part: Part) -> None:
         this = self.forward[number]
-        columns = [Column(slot.source, slot.members[part.targets]) for slot in this.slots]
+        every = len(part.targets) == this.size  # in order, so that nothing need be chosen
+        columns = [Column(slot.source, slot.members if every else slot.members[part.targets]) for slot in this.slots]
         numbers = tuple(self.builder.constant_of(column) for column in columns)
         value = Column(number, part.targets)
         if rule == MULTIPLY and _same(columns[0], columns[1]):
@@ -187,6 +188,9 @@ def _by_source(parts: list[Part]) -> list[Part]:
         by_source.setdefault(part.column.source, []).append(part)
     joined = []
     for source, group in sorted(by_source.items()):
+        if len(group) == 1:
+            joined += group
+            continue
         targets = np.concatenate([part.targets for part in group])
         joined.append(Part(targets, Column(source, np.concatenate([part.column.members for part in group]))))
     return joined

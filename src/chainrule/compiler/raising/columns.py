@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -48,7 +48,7 @@ def rows_of(offsets: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
 
 
-def stable_order(numbers: NDArray[np.int64], bound: int) -> NDArray[np.int64]:
+def stable_order(numbers: NDArray[np.integer], bound: int) -> NDArray[np.int64]:
     """Return the order that sorts numbers below `bound`, equal ones as they came."""
     if bound <= 1 << 16:  # numpy sorts 16 bits by counting
         return np.argsort(numbers.astype(np.uint16), kind="stable")
@@ -92,19 +92,40 @@ def row_keys(columns: list[NDArray[np.int64]], sizes: list[int]) -> NDArray[np.i
 _WEIGHTS = np.random.default_rng(0).integers(1, 1 << 62, 4096, dtype=np.int64).astype(np.uint64) * 2 + 1
 
 
+BLOCK = 1 << 18  # terms that are looked at together: what is computed of them stays in the cache
+
+
 def term_keys(slots: list[Terms]) -> NDArray[np.int64]:
     """Return a number for each row of a sum that is equal where the terms are equal, and hardly elsewhere."""
     total = np.zeros(len(slots[0].offsets) - 1, np.uint64)
     for slot in slots:
-        place = np.arange(len(slot.members)) - np.repeat(slot.offsets[:-1], np.diff(slot.offsets))
-        mixed = (slot.members.astype(np.uint64) + np.uint64(slot.source + 1)) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(29)
-        mixed *= _WEIGHTS[place % len(_WEIGHTS)]
-        mixed ^= mixed >> np.uint64(32)
-        sums = np.zeros(len(mixed) + 1, np.uint64)
-        np.cumsum(mixed, out=sums[1:])
-        total = total * np.uint64(0x2545F4914F6CDD1D) + (sums[slot.offsets[1:]] - sums[slot.offsets[:-1]])
+        total *= np.uint64(0x2545F4914F6CDD1D)
+        for begin, end in _blocks(slot.offsets):
+            total[begin:end] += _mixed(slot, slot.offsets[begin : end + 1])
     return total.view(np.int64)
+
+
+def _blocks(offsets: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Yield where rows begin and end that have about `BLOCK` terms together."""
+    begin, rows = 0, len(offsets) - 1
+    while begin < rows:
+        end = max(begin + 1, int(np.searchsorted(offsets, offsets[begin] + BLOCK, "right")) - 1)
+        yield begin, end
+        begin = end
+
+
+def _mixed(slot: Terms, offsets: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return one number for the terms of each of some rows, which are side by side."""
+    place = np.arange(offsets[0], offsets[-1]) - np.repeat(offsets[:-1], np.diff(offsets))
+    mixed = slot.members[offsets[0] : offsets[-1]].astype(np.uint64) + np.uint64(slot.source + 1)
+    mixed *= np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= _WEIGHTS[place % len(_WEIGHTS)]
+    mixed ^= mixed >> np.uint64(32)
+    sums = np.zeros(len(mixed) + 1, np.uint64)
+    np.cumsum(mixed, out=sums[1:])
+    ends = offsets - offsets[0]
+    return np.asarray(sums[ends[1:]] - sums[ends[:-1]], np.uint64)
 
 
 def same_terms(slots: list[Terms], rows: NDArray[np.int64], others: NDArray[np.int64]) -> bool:

@@ -62,7 +62,7 @@ class Scan:
 
     shapes: list[Shape]
     classes: NDArray[np.int32]
-    starts: NDArray[np.int64]
+    starts: NDArray[np.int32]
     operands: NDArray[np.int32]
     rows: NDArray[np.int32]
     outputs: NDArray[np.int32]
@@ -81,9 +81,7 @@ def scan(program: Program, limit: int) -> Scan | Irregular:
             program.size,
         )
     shapes, classes, starts, operands, rows = scanner.lowered()
-    return Scan(
-        [_shape(*shape) for shape in shapes], classes, starts.astype(np.int64), operands, rows, scanner.outputs()
-    )
+    return Scan([_shape(*shape) for shape in shapes], classes, starts, operands, rows, scanner.outputs())
 
 
 def _shape(number: int, code: int, extra: int) -> Shape:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SHARE = 0.5  # a set joins a larger one if it has at most this share of its members
 BITS = 60  # of the classes looked at together
+FEW = 1 << 12  # different numbers that are counted; more are sorted
 MOST = 16  # groups of one class; the small ones beyond go into one group with empty slots
 SMALL = 8  # members; groups that are larger, as those of layers and time steps, give nests that can be shared
 
@@ -58,17 +59,28 @@ def _signatures(targets: Sequence[NDArray[np.int64]], size: int) -> tuple[NDArra
     sets: list[frozenset[int]] = [frozenset()]
     for begin in range(0, len(targets), BITS):
         mask = np.zeros(size, np.int64)
-        for bit, each in enumerate(targets[begin : begin + BITS]):
-            one = np.zeros(size, np.int64)
-            one[each] = 1 << bit
-            mask |= one
-        masks, mask = np.unique(mask, return_inverse=True)
-        pairs, signature = np.unique(signature * len(masks) + mask, return_inverse=True)
+        chosen = targets[begin : begin + BITS]
+        for bit, each in enumerate(chosen):
+            one = np.zeros(size, np.bool_)
+            one[each] = True
+            mask[one] |= 1 << bit
+        masks, mask = _distinct(mask, 1 << len(chosen))
+        signature *= len(masks)
+        signature += mask
+        pairs, signature = _distinct(signature, len(sets) * len(masks))
         sets = [
             sets[pair // len(masks)] | {begin + bit for bit in range(BITS) if int(masks[pair % len(masks)]) >> bit & 1}
             for pair in pairs.tolist()
         ]
     return signature, sets
+
+
+def _distinct(numbers: NDArray[np.int64], bound: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the different ones of numbers below `bound`, in order, and where among them each number is."""
+    if bound > FEW:
+        return np.unique(numbers, return_inverse=True)
+    there = np.bincount(numbers, minlength=bound) > 0
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[numbers]
 
 
 def _merged(counts: list[int], sets: list[frozenset[int]], single: frozenset[int]) -> list[int]:

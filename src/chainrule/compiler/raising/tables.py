@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,11 +30,11 @@ class _Tables:
         self.builder = Builder()
         count = len(scan.shapes)
         # scalars sorted by class, and the number of each within its class
-        classes = scan.classes.astype(np.int64)
-        self.order = stable_order(classes, count)
-        self.bounds = offsets_of(np.bincount(classes, minlength=count))
-        self.member = np.empty(len(classes), np.int64)
-        self.member[self.order] = np.arange(len(classes)) - np.repeat(self.bounds[:-1], np.diff(self.bounds))
+        self.order = stable_order(scan.classes, count).astype(np.int32)
+        self.bounds = offsets_of(np.bincount(scan.classes, minlength=count))
+        self.member = np.empty(len(scan.classes), np.int32)
+        for begin, end in pairwise(self.bounds.tolist()):
+            self.member[self.order[begin:end]] = np.arange(end - begin)
         # where each scanned class's members are among the classes that are built
         self.places: list[Column] = []
 
@@ -51,10 +52,10 @@ class _Tables:
         outputs = self._members(self.scan.outputs)
         return self.builder.program(self.program, outputs)
 
-    def _constants(self, scalars: NDArray[np.int64]) -> Column:
+    def _constants(self, scalars: NDArray[np.int32]) -> Column:
         return self.builder.constants(self.program.numbers[self.scan.rows[scalars]])
 
-    def _leaves(self, scalars: NDArray[np.int64], kind: Kind, group: int) -> Column:
+    def _leaves(self, scalars: NDArray[np.int32], kind: Kind, group: int) -> Column:
         places = self.program.places[self.scan.rows[scalars]].astype(np.int64)
         distinct, first, number = np.unique(places, return_index=True, return_inverse=True)
         if kind is Kind.VALUE:  # in the order of first use
@@ -64,32 +65,33 @@ class _Tables:
             distinct, number = distinct[order], rank[number]
         return Column(self.builder.leaf(kind, group, distinct), number)
 
-    def _map(self, scalars: NDArray[np.int64], code: int) -> Column:
-        starts = self.scan.starts[scalars]
-        arity = int(self.scan.starts[scalars[0] + 1] - starts[0])
-        return self.builder.map(Rule(code), [self._column(self.scan.operands[starts + j]) for j in range(arity)])
+    def _map(self, scalars: NDArray[np.int32], code: int) -> Column:
+        arity = int(self.scan.starts[scalars[0] + 1] - self.scan.starts[scalars[0]])
+        operands = [self.scan.operands[self.scan.starts[scalars] + j] for j in range(arity)]
+        return self.builder.map(Rule(code), [self._column(operands.pop(0)) for _ in range(arity)])
 
     def _column(self, scalars: NDArray[Any]) -> Column:
         """Return the built members of scalars of one scanned class."""
         place = self.places[self.scan.classes[scalars[0]]]
         return Column(place.source, place.members[self.member[scalars]])
 
-    def _terms(self, scalars: NDArray[np.int64]) -> list[Terms]:
+    def _terms(self, scalars: NDArray[np.int32]) -> list[Terms]:
         """Return the terms of some sums, split by their class."""
         counts = self.scan.starts[scalars + 1] - self.scan.starts[scalars]
         offsets = offsets_of(counts)
-        shift = self.scan.starts[scalars] - offsets[:-1]
-        terms = self.scan.operands[np.arange(offsets[-1]) + np.repeat(shift, counts)]
+        places = np.repeat((self.scan.starts[scalars] - offsets[:-1]).astype(np.int32), counts)
+        places += np.arange(offsets[-1], dtype=np.int32)
+        terms = self.scan.operands[places]
+        del places
         classes = self.scan.classes[terms]
-        sources = np.unique(classes)
+        sources = np.flatnonzero(np.bincount(classes))
         if len(sources) == 1:
             column = self._column(terms)
             return [Terms(column.source, column.members, offsets)]
         slots = []
-        rows = np.repeat(np.arange(len(counts)), counts)
-        order = stable_order(classes.astype(np.int64), len(self.scan.shapes))
-        ends_of = np.searchsorted(classes[order], sources, "right")
-        for chosen in np.split(order, ends_of[:-1]):
+        rows = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+        order = stable_order(classes, len(self.scan.shapes))
+        for chosen in np.split(order, np.cumsum(np.bincount(classes)[sources])[:-1]):
             column = self._column(terms[chosen])
             ends = offsets_of(np.bincount(rows[chosen], minlength=len(counts)))
             slots.append(Terms(column.source, column.members, ends))

@@ -17,10 +17,11 @@ from chainrule.compiler.tracing.outside import Outside, outside_of
 from chainrule.compiler.tracing.refusing import refusal
 from chainrule.compiler.tracing.results import Gathering, Template
 from chainrule.compiler.tracing.snapshot import Snapshot
-from chainrule.engine import Value, export, set_no_grad_depth, start_tracing, stop_tracing
+from chainrule.engine import Value, export, give_memory_back, set_no_grad_depth, start_tracing, stop_tracing
 from chainrule.errors import NotTraceable
 
 _one_at_a_time = threading.Lock()
+MANY = 4_000_000  # operands, which take some hundred MB of memory until the trace is over
 
 
 @dataclass(frozen=True)
@@ -101,12 +102,15 @@ def _trace(
         arguments.copies.clear()
         listener.nodes.clear()
         exported = export(outputs, surveyed(outputs))
+        outputs.clear()
     finally:
         set_no_grad_depth(depth)
         stop_tracing()
     if listener.distinct and arguments.values:
         _keep_apart(arguments.values, exported[-1], listener.compared)
     program, live = _program(exported, arguments, results)
+    if len(program.operands) > MANY:  # the compiler needs that memory next
+        give_memory_back()
     made = Trace(
         program,
         live,
