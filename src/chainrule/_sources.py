@@ -32,6 +32,7 @@ PARTS = (
     "executing",
     "reaching",
     "outcomes",
+    "owing",
     "rows",
     "tape",
     "patterns",

@@ -7,7 +7,6 @@ which is running.
 
 from chainrule.core.backward import StaleGradientWarning
 from chainrule.core.calling import MISS, Entries, Entry
-from chainrule.core.deferring import deferring
 from chainrule.core.executing import Native
 from chainrule.core.exporting import (
     export,
@@ -19,6 +18,7 @@ from chainrule.core.exporting import (
 )
 from chainrule.core.making import apply, make_node
 from chainrule.core.nary import dot, logsumexp, sum
+from chainrule.core.owing import deferring
 from chainrule.core.parameters import read_data, read_grad, write_data, write_grad, zero_grad
 from chainrule.core.recording import no_grad, set_no_grad_depth
 from chainrule.core.scanning import Scanner

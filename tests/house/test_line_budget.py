@@ -22,7 +22,7 @@ BUDGET: dict[str, int] = {
     "data": 1020,
     "compiler": 12250,
     "console": 60,
-    "core": 7400,
+    "core": 7550,
     "engine": 110,
     "errors": 170,
     "files": 100,

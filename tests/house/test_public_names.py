@@ -30,7 +30,7 @@ NAMES: dict[str, str] = {
         Survey give_memory_back compiled is_compiled
         knows_slopes set_no_grad_depth StandIn tracing start_tracing stop_tracing export Scanner
         number_argument value_argument node_behind kind_behind place_of_input
-        Tape Native Entry Entries MISS Step Steps
+        Tape Native Entry Entries MISS Step Steps deferring
     """,
     "chainrule.graph": """
         Value no_grad trace excerpt Excerpt require_value topological_order

@@ -18,8 +18,10 @@ if cython.compiled:
 from chainrule.core.buffers import Buffer
 from chainrule.core.deferring import settle
 from chainrule.core.flags import Flag
+from chainrule.core.numbers import surprises
 from chainrule.core.operands import Operands, operands_of, own_attributes
 from chainrule.core.outcomes import Call, call_of
+from chainrule.core.owing import owe, settle_gradients
 from chainrule.core.reaching import Reach
 from chainrule.core.value import Value
 from chainrule.core.walking import is_leaf, topological_order
@@ -98,6 +100,9 @@ def run_backward(root: Value) -> cython.int:
     """Run backward() from root, one thread at a time; return the number of stale leaves."""
     with _one_at_a_time:
         settle()
+        if not _running and root._code == Code.COMPILED and not root._flags & Flag.CLOSURE and owe(root):
+            return 0
+        settle_gradients()
         if not cython.compiled and _running and not _is_nested():
             _running.clear()  # a Ctrl-C has hit the uncompiled engine between its own lines
         return _backpropagate(root)
@@ -231,20 +236,28 @@ def _give_leaves(root: Value) -> cython.int:
     """
     inner: Operands = cython.cast(Operands, root._extra)
     i: cython.Py_ssize_t
+    shared: cython.Py_ssize_t = 0 if inner.shared is None else len(inner.shared.operands)
     stale: cython.int = 0
     others: cython.bint = False
+    constants: cython.bint = False
     root._grad = 1.0
     for i in range(inner.count):
         if cython.compiled and i + 8 < inner.count:
             prefetch_node(inner.items[i + 8])
         # written out, as a call would count references to each
         item = inner.items[i]
+        if i < shared:
+            cython.cast(Value, item)._flags |= Flag.SHARED
         if cython.cast(Value, item)._code != Code.LEAF or cython.cast(Value, item)._flags & Flag.CLOSURE:
             others = True
-        elif not cython.cast(Value, item)._flags & Flag.CONSTANT:
+        elif cython.cast(Value, item)._flags & Flag.CONSTANT:
+            constants = True
+        else:
             cython.cast(Value, item)._grad += inner.slopes[i]
             stale += (cython.cast(Value, item)._flags & Flag.STALE) != 0
             cython.cast(Value, item)._flags = cython.cast(Value, item)._flags & ~Flag.STALE | Flag.RECEIVED
+    if inner.shared is not None and not others and not constants:
+        inner.shared.leaves_at = surprises()
     return -1 - stale if others else stale
 
 
@@ -296,7 +309,7 @@ def _give_by_closure(node: Value, ready: Pile) -> cython.int:
         stale += (operand._flags & Flag.STALE) != 0
         operand._flags &= ~Flag.STALE
     own_attributes(node)["_backward"]()
-    settle()
+    settle_gradients()
     for operand in operands_of(node):
         _receive(operand, 0.0, ready)
     return stale

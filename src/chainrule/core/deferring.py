@@ -70,6 +70,9 @@ def _pointer_to(holder: Deferred) -> cython.p_void:
     return cython.cast(cython.p_void, holder) if cython.compiled else holder
 
 
-def deferring() -> bool:
-    """Tell whether some Values are waiting for later numbers."""
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def somebody_defers() -> cython.bint:
+    """Tell whether anybody holds later numbers."""
     return _deferred is not cython.NULL

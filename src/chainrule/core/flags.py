@@ -20,3 +20,4 @@ class Flag:
     STEPPED = 2048  # a parameter of a compiled step
     PAGED = 4096  # its memory is part of a large page
     DIVISOR = 8192  # in the trace that is under way: guarded as a divisor
+    SHARED = 16384  # an operand that results of a compiled function have in common

@@ -15,6 +15,7 @@ else:
 from chainrule.core.buffers import Buffer, Integers
 from chainrule.core.executing import Executor
 from chainrule.core.flags import Flag
+from chainrule.core.numbers import count_surprise
 from chainrule.core.reaching import Reach
 from chainrule.core.value import Value
 
@@ -248,6 +249,7 @@ class Homes:
         values: cython.p_double = self._executor.values.numbers
         where: cython.p_int = self.where.numbers
         reached: cython.p_int = self._reached.numbers
+        count_surprise()
         for number in range(self.where.count):
             parameter = item_at(self._parameters, number)
             if cython.compiled and number + 8 < self.where.count:

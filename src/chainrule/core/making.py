@@ -13,8 +13,9 @@ except ImportError:
 from chainrule.core.deferring import settle
 from chainrule.core.flags import Flag
 from chainrule.core.node import new_node
-from chainrule.core.numbers import count_change, number_of, number_or_none, to_float
+from chainrule.core.numbers import count_change, count_surprise, number_of, number_or_none, to_float
 from chainrule.core.operands import Operands, keep, new_operands, operand_count, own_attributes
+from chainrule.core.owing import settle_gradients
 from chainrule.core.recording import recording
 from chainrule.core.tracing import Traced, node_or_number, not_while_tracing, tracing_here
 from chainrule.core.tracking import track
@@ -273,8 +274,10 @@ def make_custom(node: Value, children: list) -> object:
                 f"'{type(children[place]).__name__}'; wrap it: Value(...)"
             )
     if children:
+        settle_gradients()
         inner = new_operands(node, len(children))
         node._code = Code.CUSTOM
+        count_surprise()
         for place in range(len(children)):
             keep(inner, place, children[place])
             if cython.cast(Value, children[place])._flags & Flag.TRACKED:
@@ -292,6 +295,7 @@ def set_backward(node: Value, function: Any) -> object:
         own_attributes(node)["_backward"] = function
         node._flags |= Flag.CLOSURE
         count_change()
+        count_surprise()
         track(node)
 
 

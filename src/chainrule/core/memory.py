@@ -309,7 +309,7 @@ def _clear_operands(item: cython.pointer[PyObject]) -> cython.int:
     place: cython.Py_ssize_t
     first: cython.Py_ssize_t = 0
     if inner.shared is not None:
-        first = len(inner.shared)
+        first = len(inner.shared.operands)
         memset(inner.items, 0, first * cython.sizeof(cython.p_void))
         inner.shared = None
     for place in range(first, inner.count):
@@ -327,7 +327,7 @@ def _traverse_operands(item: cython.pointer[PyObject], visit: visitproc, context
     stop: cython.int
     first: cython.Py_ssize_t = 0
     if inner.shared is not None:
-        first = len(inner.shared)
+        first = len(inner.shared.operands)
         stop = visit(cython.cast(cython.pointer[PyObject], inner.shared), context)
         if stop:
             return stop

@@ -87,14 +87,36 @@ def changes() -> cython.longlong:
     return _changes
 
 
+# How often a leaf became one that backward() has to look at: a stale one, or one with a `_backward`.
+_surprises = cython.declare(cython.longlong, 0)
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def count_surprise() -> cython.void:
+    """Remember that a leaf has become stale, or got a `_backward`."""
+    global _surprises
+    _surprises += 1
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def surprises() -> cython.longlong:
+    """Return how often that was."""
+    return _surprises
+
+
 @cython.cfunc
 @cython.inline
 def set_data(node: Value, number: cython.double) -> object:
     """Set `data`; a leaf whose gradient was used for it becomes stale."""
     not_while_tracing("it assigns the data of a Value", "update parameters outside, or by cr.compile(…, optimizer=…)")
-    settle()
+    settle_gradients()
     if node._flags & Flag.RECEIVED and number != node._data:
         node._flags |= Flag.STALE
+        count_surprise()
     node._data = number
     count_change()
 
@@ -104,7 +126,11 @@ def set_data(node: Value, number: cython.double) -> object:
 def set_grad(node: Value, number: cython.double) -> object:
     """Set `grad`; 0 is zero_grad()."""
     not_while_tracing("it assigns the grad of a Value", "call zero_grad() outside")
-    settle()
+    settle_gradients()
     node._grad = number
     if number == 0.0:
         node._flags &= ~(Flag.RECEIVED | Flag.STALE)
+
+
+# What is owed is told with Values that have many operands, which need numbers first.
+from chainrule.core.owing import settle_gradients  # noqa: E402

@@ -21,20 +21,29 @@ from chainrule.ops.row import BY_CODE
 
 @cython.final
 @cython.cclass
+class Shared:
+    """Operands that many nodes have in common."""
+
+    operands: tuple
+    leaves_at: cython.longlong  # the surprises so far when they were seen to be leaves without any, or -1
+
+
+@cython.final
+@cython.cclass
 class Operands:
     """What a node of more than two operands, or of an op outside the table, keeps of them.
 
     `items[i]` is the i-th operand, NULL where it is a plain number; `slopes[i]` is the local derivative by it,
     or that number. Compiled, they are C arrays in one block of memory; else lists. `attributes` is what
-    `Value._extra` holds otherwise. `shared` is None, or a tuple of the first operands, which keeps
-    them alive for many nodes at once.
+    `Value._extra` holds otherwise. `shared` is None, or the first of the operands, which it keeps
+    alive for many nodes at once.
     """
 
     items: cython.pointer[cython.pointer[PyObject]]
     slopes: cython.p_double
     count: cython.Py_ssize_t
     attributes: dict
-    shared: tuple | None
+    shared: Shared | None
 
 
 @cython.cfunc
@@ -59,9 +68,19 @@ def new_operands(node: Value, count: cython.Py_ssize_t) -> Operands:
 
 
 @cython.cfunc
-def share_operands(inner: Operands, operands: tuple) -> object:
-    """Make the Values of a tuple the first operands, with one reference to all of them together."""
-    inner.shared = operands
+def shared_operands(operands: list) -> Shared:
+    """Return what many nodes may have in common."""
+    shared: Shared = Shared()
+    shared.operands = tuple(operands)
+    shared.leaves_at = -1
+    return shared
+
+
+@cython.cfunc
+def share_operands(inner: Operands, shared: Shared) -> object:
+    """Make these the first operands, with one reference to all of them together."""
+    operands: tuple = shared.operands
+    inner.shared = shared
     if cython.compiled:
         memcpy(inner.items, tuple_items(operands, 0), len(operands) * cython.sizeof(cython.p_void))
     else:

@@ -24,7 +24,7 @@ from chainrule.core.deferring import settle
 from chainrule.core.executing import Executor
 from chainrule.core.flags import Flag
 from chainrule.core.node import new_node
-from chainrule.core.operands import Operands, keep, new_operands, own_attributes, share_operands
+from chainrule.core.operands import Operands, keep, new_operands, own_attributes, share_operands, shared_operands
 from chainrule.core.reaching import Reach, find_reach
 from chainrule.core.tracking import track, tracked
 from chainrule.core.value import Value
@@ -146,9 +146,9 @@ def _fill(node: Value, inner: Operands, origin: Origin, arguments: list, reach: 
     flags: cython.int = origin.flags()
     first: cython.Py_ssize_t = len(origin.live)
     if reach.operands is None:
-        reach.operands = tuple([origin.live[place] for place in reach.as_list() if place < first])
+        reach.operands = shared_operands([origin.live[place] for place in reach.as_list() if place < first])
     share_operands(inner, reach.operands)
-    for i in range(len(reach.operands), reach.count):
+    for i in range(len(reach.operands.operands), reach.count):
         item = item_at(arguments, reach.places.numbers[i] - first)
         flags |= cython.cast(Value, item)._flags
         keep(inner, i, cython.cast(object, item))

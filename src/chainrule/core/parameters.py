@@ -9,8 +9,8 @@ try:
 except ImportError:
     from chainrule.core import cython_shim as cython
 
-from chainrule.core.deferring import settle
 from chainrule.core.numbers import set_data, set_grad
+from chainrule.core.owing import settle_gradients
 from chainrule.core.tracing import not_while_tracing
 from chainrule.core.value import Value
 from chainrule.errors import ArityError, NumberError
@@ -60,7 +60,7 @@ def _read(parameters: list, gradients: cython.bint) -> object:
 
     not_while_tracing("it reads many Values at once", "read them outside")
     _check(parameters, len(parameters))
-    settle()
+    settle_gradients()
     numbers = np.empty(len(parameters))
     view: cython.double[::1] = numbers
     i: cython.Py_ssize_t

@@ -10,6 +10,7 @@ except ImportError:
     from chainrule.core import cython_shim as cython
 
 from chainrule.core.buffers import Integers, integers_of
+from chainrule.core.operands import Shared
 from chainrule.ops.row import BY_CODE
 
 
@@ -20,7 +21,7 @@ class Reach:
 
     places: Integers
     count: cython.Py_ssize_t
-    operands: tuple | None  # the Values at these places that are no arguments, once somebody wanted them
+    operands: Shared | None  # the Values at these places that are no arguments, once somebody wanted them
 
     @cython.cfunc
     def as_list(self) -> list:

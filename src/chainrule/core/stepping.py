@@ -29,6 +29,7 @@ from chainrule.core.executing import Executor, Native
 from chainrule.core.flags import Flag
 from chainrule.core.homes import Homes
 from chainrule.core.numbers import changes, count_change
+from chainrule.core.owing import settle_gradients
 from chainrule.core.tracing import tracing_here
 from chainrule.core.updating import Update
 from chainrule.core.value import Value
@@ -120,7 +121,7 @@ class Step(Deferred):
         self.by_hand = False
         self._loss = float("nan")
         if n > 1 or not defers(self):
-            settle()
+            settle_gradients()
         try:
             before: cython.longlong = changes()
             if self._entry.read_arguments(arguments, keywords) and self._begin(executor):

@@ -89,7 +89,7 @@ class Value:
     def grad(self) -> float:
         """∂root/∂self of the last backward(); a leaf's accumulates over calls until it is set to 0."""
         not_while_tracing("it reads a gradient", "read it outside")
-        settle()
+        settle_gradients()
         return self._grad
 
     @grad.setter
@@ -137,12 +137,7 @@ class Value:
         set_backward(self, function)
 
     def _give_shares(self) -> None:
-        not_while_tracing("it calls a _backward", "call backward() outside")
-        operand: Value
-        settle()
-        for operand, slope in zip(operands_of(self), local_derivatives(self), strict=True):
-            if not operand._flags & Flag.CONSTANT:
-                operand._grad += slope * self._grad
+        give_shares(self)
 
     def backward(self) -> None:
         """Fill `grad` on every node that this one depends on; this one's becomes 1.
@@ -351,7 +346,7 @@ class Value:
 
     def __repr__(self) -> str:
         not_while_tracing("it shows a Value as text, with its gradient", "return the Value and print it outside")
-        settle()
+        settle_gradients()
         return f"Value(data={self._data}, grad={self._grad})"
 
     def _repr_html_(self) -> str:
@@ -396,9 +391,10 @@ from chainrule.core.operands import (  # noqa: E402
     operands_of,
     own_attributes,
 )
+from chainrule.core.owing import settle_gradients  # noqa: E402
 from chainrule.core.recording import recording  # noqa: E402
 from chainrule.core.standins import seen_truth, traced_number  # noqa: E402
 from chainrule.core.symbolic import compare, same_object  # noqa: E402
 from chainrule.core.tracing import identity_seen, not_while_tracing, seen, tracing_somewhere  # noqa: E402
 from chainrule.core.tracking import track, track_attached  # noqa: E402
-from chainrule.core.walking import has_closure, local_derivatives, set_op  # noqa: E402
+from chainrule.core.walking import give_shares, has_closure, set_op  # noqa: E402

@@ -15,9 +15,11 @@ from chainrule.core.operands import (
     has_constant_exponent,
     operand_at,
     operand_count,
+    operands_of,
     own_attributes,
     slope_at,
 )
+from chainrule.core.owing import settle_gradients
 from chainrule.core.tracing import not_while_tracing
 from chainrule.core.value import Value
 from chainrule.errors import NumberError
@@ -73,6 +75,17 @@ def local_derivatives(node: Value) -> tuple[float, ...]:
         operand = cython.cast(Value, operand_at(node, place, True))
         slopes.append(0.0 if operand._flags & Flag.CONSTANT else slope_at(node, place))
     return tuple(slopes)
+
+
+@cython.cfunc
+def give_shares(node: Value) -> object:
+    """Add this node's share to the grad of each of its operands."""
+    not_while_tracing("it calls a _backward", "call backward() outside")
+    operand: Value
+    settle_gradients()
+    for operand, slope in zip(operands_of(node), local_derivatives(node), strict=True):
+        if not operand._flags & Flag.CONSTANT:
+            operand._grad += slope * node._grad
 
 
 def parts(node: Value) -> tuple[list[Value | float], list[float]]:
