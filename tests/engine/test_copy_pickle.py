@@ -241,3 +241,20 @@ def test_a_pickle_of_one_engine_is_read_by_the_other(tmp_path: Path, writer: str
         done = run_python(PROGRAM, action, str(file), environment={"CHAINRULE_PURE": pure})
         assert done.returncode == 0, done.stderr
     assert done.stdout.split(" ", 1)[1] == "Value(data=10.0, grad=1.0) Value(data=2.0, grad=7.0) 0.5 1.0 **2 True\n"
+
+
+COMPILED_RESULT = """
+import copy
+import chainrule as cr
+w = cr.Value(2.0)
+result = cr.compile(lambda x: w * x, executor="tape")(3.0)
+copy.deepcopy(result).backward()
+print(cr.engine.compiled, w.grad)
+result.backward()
+print(w.grad)
+"""
+
+
+def test_a_copy_of_a_compiled_result_passes_its_gradient_on_uncompiled() -> None:
+    done = run_python(COMPILED_RESULT, environment={"CHAINRULE_PURE": "1"})
+    assert done.stdout == "False 0.0\n3.0\n", done.stderr

@@ -62,6 +62,7 @@ def new_operands(node: Value, count: cython.Py_ssize_t) -> Operands:
     else:
         inner.slopes = [0.0] * count
         inner.items = [cython.NULL] * count
+        inner.shared = None  # compiled, what nobody has set is None
     node._extra = inner
     node._flags |= Flag.NARY
     return inner
