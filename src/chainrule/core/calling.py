@@ -144,8 +144,8 @@ class Entry:
         executor: Executor = self._executor
         if not self.read_arguments(arguments, keywords):
             return MISS
-        self.reader.read_values()
         self._read_changed_values()
+        self.reader.read_values()
         if single:
             executor.gradient()
         else:
@@ -191,8 +191,14 @@ class Entry:
     def _read_changed_values(self) -> cython.void:
         """Read the live Values' data where any was changed; the calls of several results use the memory themselves."""
         if self._results > 1 or self._seen != changes():
-            self.read_values()
-            self._seen = changes()
+            self._read_values_anew()
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _read_values_anew(self) -> cython.void:
+        settle()  # an argument's own comparisons may have taken a step
+        self.read_values()
+        self._seen = changes()
 
     @cython.cfunc
     @cython.exceptval(-1)

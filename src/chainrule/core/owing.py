@@ -45,7 +45,13 @@ def owe(root: Value) -> cython.int:
     i: cython.Py_ssize_t
     flags: cython.int = 0
     codes: cython.int = 0
-    if not cython.compiled or inner.shared is None or inner.shared.leaves_at != surprises():
+    if not cython.compiled or inner.shared is None:
+        return 0
+    if _results == 8 or (_results and cython.cast(Operands, _owed[0]).shared is not inner.shared):
+        _give_owed()
+    if _results and cython.cast(Operands, _owed[0]).shared is not inner.shared:
+        return 0  # what died with the others has owed again
+    if _results == 8 or inner.shared.leaves_at != surprises():
         return 0
     for i in range(len(inner.shared.operands), inner.count):
         item = inner.items[i]
@@ -54,8 +60,6 @@ def owe(root: Value) -> cython.int:
     # an operand that is also a shared one would get its shares in another order
     if codes != Code.LEAF or flags & (Flag.CLOSURE | Flag.CONSTANT | Flag.STALE | Flag.SHARED):
         return 0
-    if _results == 8 or (_results and cython.cast(Operands, _owed[0]).shared is not inner.shared):
-        _give_owed()
     for i in range(len(inner.shared.operands), inner.count):
         item = inner.items[i]
         cython.cast(Value, item)._grad += inner.slopes[i]
@@ -71,26 +75,30 @@ def owe(root: Value) -> cython.int:
 def _give_owed() -> cython.void:
     """Give the shared operands what they are owed."""
     global _owed, _results
-    given: list = _owed  # to the end, for what dies with them may look at gradients
+    nothing: list = []  # before all else: it may run the cycle collector, and what that ends may look at gradients
+    given: list = _owed  # to the end, for what dies with them may look too
+    results: cython.Py_ssize_t = _results
+    if not results:
+        return
+    _owed = nothing
+    _results = 0
     inner: Operands = given[0]
     count: cython.Py_ssize_t = len(cython.cast(Shared, inner.shared).operands)
     slopes = cython.declare(cython.p_double[8])
     gradient: cython.double
     number: cython.Py_ssize_t
     i: cython.Py_ssize_t
-    for number in range(_results):
+    for number in range(results):
         slopes[number] = cython.cast(Operands, given[number]).slopes
     for i in range(count):
         if i + 8 < count:
             prefetch_node(inner.items[i + 8])
         item = inner.items[i]
         gradient = cython.cast(Value, item)._grad
-        for number in range(_results):
+        for number in range(results):
             gradient += slopes[number][i]
         cython.cast(Value, item)._grad = gradient
         cython.cast(Value, item)._flags |= Flag.RECEIVED
-    _owed = []
-    _results = 0
 
 
 def deferring() -> bool:

@@ -72,6 +72,7 @@ class Step(Deferred):
     _sums: Buffer  # over a run, of the gradients of live Values that are no parameters
     _may_stop: cython.bint  # between a gradient and its update
     _last: Buffer  # the gradients of the last update, where they may be overwritten
+    _ended: cython.bint  # the collector, which may still let others in a cycle call it, asks no second time
 
     def __init__(  # noqa: PLR0917 - what a training step is made of, in the order of its use
         self,
@@ -84,6 +85,7 @@ class Step(Deferred):
     ) -> None:
         self.done = 0
         self.by_hand = False
+        self._ended = False
         self._entry = entry
         self._parameters = list(parameters)
         for parameter in self._parameters:
@@ -92,6 +94,7 @@ class Step(Deferred):
         self._lay_out(entry.executor)
 
     def __del__(self) -> None:
+        self._ended = True
         if defers(self):
             settle()
 
@@ -120,11 +123,9 @@ class Step(Deferred):
         self.done = 0
         self.by_hand = False
         self._loss = float("nan")
-        if n > 1 or not defers(self):
-            settle_gradients()
         try:
             before: cython.longlong = changes()
-            if self._entry.read_arguments(arguments, keywords) and self._begin(executor):
+            if self._entry.read_arguments(arguments, keywords) and self._begin(executor, n):
                 try:
                     self._repeat(n)
                 finally:
@@ -146,14 +147,18 @@ class Step(Deferred):
     @cython.exceptval(check=False)
     def _may_defer(self) -> cython.bint:
         """Tell whether nobody can look while a single step runs, so that its numbers may wait until somebody does."""
-        return cython.compiled and not self._may_stop and self._update.is_native() and not self._homes.others.count
+        if self._ended or self._may_stop or self._homes.others.count:
+            return False
+        return cython.compiled and self._update.is_native()
 
     @cython.cfunc
     @cython.exceptval(-1)
-    def _begin(self, executor: Executor) -> cython.int:
+    def _begin(self, executor: Executor, n: cython.longlong) -> cython.int:
         """Make ready for a run with the arguments that were read; return 0 where that cannot be."""
         place: cython.Py_ssize_t
         values: list = self._entry.reader.values
+        if n > 1 or not defers(self):
+            settle_gradients()
         if executor is not self._executor:
             settle()
             self._lay_out(executor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -184,3 +185,48 @@ def test_a_warning_comes_where_it_belongs() -> None:
         warnings.simplefilter("error")
         parts.f(1.0).backward()
         parts.f(1.0).backward()
+
+
+class Looker:
+    """Garbage that looks at a gradient when it is collected, and may have another function's gradients owed."""
+
+    def __init__(self, parts: Parts, own: bool) -> None:
+        self.me, self.parts, self.own = self, parts, own
+
+    def __del__(self) -> None:
+        if self.own:
+            for turn in range(2):
+                self.parts.other(argument(turn)).backward()
+        assert self.parts.w[0].grad is not None
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_garbage_that_looks_while_gradients_are_given(own: bool) -> None:
+    """The collector may run at any of the lists that are made, and shares count once."""
+    expected = Parts()
+    for turn in range(4):
+        expected.f(argument(turn)).backward()
+    if own:
+        for turn in range(2):
+            expected.other(argument(turn)).backward()
+    usual = gc.get_threshold()
+    try:
+        for threshold in range(1, 40):
+            parts = Parts()
+            parts.other(1.0)
+            results = [parts.f(argument(turn)) for turn in range(4)]
+            for result in results[:3]:
+                result.backward()
+            gc.collect()
+            gc.disable()
+            Looker(parts, own)
+            gc.set_threshold(threshold)
+            gc.enable()
+            results[3].backward()
+            found = [each.grad for each in parts.all()]
+            gc.set_threshold(*usual)
+            gc.collect()
+            found = [each.grad for each in parts.all()] if own else found
+            assert found == pytest.approx([each.grad for each in expected.all()], rel=1e-12)
+    finally:
+        gc.set_threshold(*usual)

@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
+from weakref import finalize
 
 LOCK = threading.RLock()  # LLVM's global context is not made for two threads at a time
 X86_WIDTHS = (("avx512f", 8), ("avx2", 4))
@@ -95,7 +96,7 @@ class Loaded:
     """
 
     addresses: dict[str, int]
-    _owners: tuple[Any, ...] = field(repr=False)
+    _alive: Any = field(repr=False)
 
 
 def load(code: bytes, names: tuple[str, ...]) -> Loaded:
@@ -109,6 +110,7 @@ def load(code: bytes, names: tuple[str, ...]) -> Loaded:
         RuntimeError: LLVM refuses the file, or a function is missing.
     """
     import llvmlite.binding as llvm
+    import numpy as np
 
     with LOCK:
         compiler = _compiler()
@@ -116,7 +118,15 @@ def load(code: bytes, names: tuple[str, ...]) -> Loaded:
         for name in names:
             library.export_symbol(name)
         tracker = library.link(compiler, f"chainrule{next(_numbers)}")
-        return Loaded({name: tracker[name] for name in names}, (tracker, compiler))
+        # The cycle collector ends what is in a cycle in any order, and a `__del__` in the same cycle may yet call the
+        # code. It does not see arrays, so this one ends when the last that can call is gone.
+        alive = np.empty(0)
+        finalize(alive, _release, tracker, compiler).atexit = False
+        return Loaded({name: tracker[name] for name in names}, alive)
+
+
+def _release(*_owners: Any) -> None:
+    """Be the last that holds what owns machine code."""
 
 
 _numbers = iter(range(1 << 62))
