@@ -41,7 +41,7 @@ class Homes:
         apart, apart_gradients: the numbers of those that are at home apart, and their gradients.
         free: how many of the Values among the arguments are no parameters.
         others: the places of the live Values that get a gradient and are no parameters.
-        fixed: the numbers among the executor's values that are no home.
+        fixed: the numbers among the executor's values that are neither a home nor a copy.
     """
 
     where: Integers
@@ -60,9 +60,14 @@ class Homes:
     _reached_places: Integers
     # By Value among the arguments: the number of the parameter that it is, or -1.
     _given: Integers
-    _copies: Integers  # the numbers, among the executor's values, of arguments that are parameters,
-    _copied: Integers  # and which ones these are; those first whose gradient is to be brought home,
-    _brought: cython.Py_ssize_t  # so many
+    _marks: Integers  # by number of a parameter or of one of the executor's values: 0, but while one is mapped
+    _homeless: Integers  # the numbers among the executor's values that are no home
+    # The numbers, among the executor's values, of arguments that are parameters; those first whose gradient is to be
+    # brought home, so many; where their homes are; and whether the gradient there begins with theirs.
+    _copies: Integers
+    _brought: cython.Py_ssize_t
+    _homes: Integers
+    _begins: Integers
 
     def __init__(
         self, executor: Executor, parameters: list[Value], live: list[Value], given: int, reach: Reach
@@ -77,7 +82,9 @@ class Homes:
         self._reached_places = Integers(len(live) + given)
         self._given = Integers(given)
         self._copies = Integers(given)
-        self._copied = Integers(given)
+        self._homes = Integers(given)
+        self._marks = Integers(max(len(parameters), executor.values.count))
+        self._begins = Integers(given)
         self.others = Integers(len(live) + given)
         self.fixed = Integers(executor.values.count)
         for place in reach.as_list():
@@ -116,12 +123,12 @@ class Homes:
                 self.where.numbers[number] = -count
         self.apart = Buffer(count)
         self.apart_gradients = Buffer(count)
-        count = 0
-        for index in range(self.fixed.count):
+        self._homeless = Integers(taken.count)
+        self._homeless.count = 0
+        for index in range(taken.count):
             if not taken.numbers[index]:
-                self.fixed.numbers[count] = index
-                count += 1
-        self.fixed.count = count
+                self._homeless.numbers[self._homeless.count] = index
+                self._homeless.count += 1
 
     @cython.cfunc
     @cython.exceptval(-1)
@@ -146,6 +153,7 @@ class Homes:
         number: cython.Py_ssize_t
         count: cython.Py_ssize_t = 0
         brought: cython.bint
+        begun: cython.p_int = self._marks.numbers
         self.others.count = self._captured_others
         self.free = 0
         for number in range(self._reached.count):
@@ -160,7 +168,9 @@ class Homes:
                 if number >= 0:
                     self._reached.numbers[number] |= brought
                     self._copies.numbers[count] = self._executor.order.numbers[self._captured + place]
-                    self._copied.numbers[count] = number
+                    self._homes.numbers[count] = self.where.numbers[number]
+                    self._begins.numbers[count] = not self._by_program.numbers[number] and not begun[number]
+                    begun[number] = 1
                     count += 1
                     continue
                 self.free += 1
@@ -169,7 +179,26 @@ class Homes:
                     self.others.count += 1
             if brought:
                 self._brought = count
-        self._copies.count = self._copied.count = count
+        self._copies.count = count
+        for place in range(self._given.count):
+            if self._given.numbers[place] >= 0:
+                begun[self._given.numbers[place]] = 0
+        self._find_fixed()
+
+    @cython.cfunc
+    def _find_fixed(self) -> object:
+        """Find what is neither a home nor a copy."""
+        i: cython.Py_ssize_t
+        is_copy: cython.p_int = self._marks.numbers
+        self.fixed.count = 0
+        for i in range(self._copies.count):
+            is_copy[self._copies.numbers[i]] = 1
+        for i in range(self._homeless.count):
+            if not is_copy[self._homeless.numbers[i]]:
+                self.fixed.numbers[self.fixed.count] = self._homeless.numbers[i]
+                self.fixed.count += 1
+        for i in range(self._copies.count):
+            is_copy[self._copies.numbers[i]] = 0
 
     @cython.cfunc
     @cython.exceptval(check=False)
@@ -196,32 +225,32 @@ class Homes:
     def copy_given(self) -> cython.void:
         """Give the program its copies of parameters."""
         i: cython.Py_ssize_t
+        home: cython.Py_ssize_t
         values: cython.p_double = self._executor.values.numbers
+        apart: cython.p_double = self.apart.numbers
+        copies: cython.p_int = self._copies.numbers
+        homes: cython.p_int = self._homes.numbers
         for i in range(self._copies.count):
-            home: cython.Py_ssize_t = self.where.numbers[self._copied.numbers[i]]
-            values[self._copies.numbers[i]] = values[home] if home >= 0 else self.apart.numbers[-1 - home]
+            home = homes[i]
+            values[copies[i]] = values[home] if home >= 0 else apart[-1 - home]
 
     @cython.cfunc
     @cython.exceptval(check=False)
     def collect(self) -> cython.void:
         """Bring the gradients of copies home."""
         i: cython.Py_ssize_t
-        number: cython.Py_ssize_t
         home: cython.Py_ssize_t
         gradients: cython.p_double = self._executor.gradients.numbers
+        apart: cython.p_double = self.apart_gradients.numbers
+        copies: cython.p_int = self._copies.numbers
+        homes: cython.p_int = self._homes.numbers
+        begins: cython.p_int = self._begins.numbers
         for i in range(self._brought):
-            number = self._copied.numbers[i]
-            home = self.where.numbers[number]
+            home = homes[i]
             if home < 0:
-                self.apart_gradients.numbers[-1 - home] = 0.0
-            elif not self._by_program.numbers[number]:
-                gradients[home] = 0.0
-        for i in range(self._brought):
-            home = self.where.numbers[self._copied.numbers[i]]
-            if home < 0:
-                self.apart_gradients.numbers[-1 - home] += gradients[self._copies.numbers[i]]
+                apart[-1 - home] = gradients[copies[i]] + (0.0 if begins[i] else apart[-1 - home])
             else:
-                gradients[home] += gradients[self._copies.numbers[i]]
+                gradients[home] = gradients[copies[i]] + (0.0 if begins[i] else gradients[home])
 
     @cython.cfunc
     @cython.exceptval(check=False)
