@@ -22,6 +22,7 @@ from chainrule.core.operands import Operands, Shared
 from chainrule.core.value import Value
 from chainrule.ops.dispatch import Code
 
+MOST = cython.declare(cython.Py_ssize_t, 8)  # results at once, for their slopes are kept meanwhile
 _owed: list = []  # the operands of results, of which all have the same shared ones
 _results = cython.declare(cython.Py_ssize_t, 0)  # so many
 
@@ -47,11 +48,11 @@ def owe(root: Value) -> cython.int:
     codes: cython.int = 0
     if not cython.compiled or inner.shared is None:
         return 0
-    if _results == 8 or (_results and cython.cast(Operands, _owed[0]).shared is not inner.shared):
+    if _results == MOST or (_results and cython.cast(Operands, _owed[0]).shared is not inner.shared):
         _give_owed()
     if _results and cython.cast(Operands, _owed[0]).shared is not inner.shared:
         return 0  # what died with the others has owed again
-    if _results == 8 or inner.shared.leaves_at != surprises():
+    if _results == MOST or inner.shared.leaves_at != surprises():
         return 0
     for i in range(len(inner.shared.operands), inner.count):
         item = inner.items[i]
@@ -84,7 +85,7 @@ def _give_owed() -> cython.void:
     _results = 0
     inner: Operands = given[0]
     count: cython.Py_ssize_t = len(cython.cast(Shared, inner.shared).operands)
-    slopes = cython.declare(cython.p_double[8])
+    slopes = cython.declare(cython.p_double[8])  # MOST
     gradient: cython.double
     number: cython.Py_ssize_t
     i: cython.Py_ssize_t
