@@ -210,6 +210,8 @@ def test_garbage_that_looks_while_gradients_are_given(own: bool) -> None:
         for turn in range(2):
             expected.other(argument(turn)).backward()
     usual = gc.get_threshold()
+    gc.collect()
+    gc.freeze()  # each collection looks at this test's own objects only
     try:
         for threshold in range(1, 40):
             parts = Parts()
@@ -230,3 +232,4 @@ def test_garbage_that_looks_while_gradients_are_given(own: bool) -> None:
             assert found == pytest.approx([each.grad for each in expected.all()], rel=1e-12)
     finally:
         gc.set_threshold(*usual)
+        gc.unfreeze()
