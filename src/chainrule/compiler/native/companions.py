@@ -15,17 +15,15 @@ from typing import TypeAlias
 from chainrule.compiler.native.lowering import lower
 from chainrule.compiler.native.schedule import Schedule, choose, thrift_of
 from chainrule.compiler.nests.nest import (
-    Add,
     Address,
-    Apply,
     Expression,
     Load,
     Nest,
     NestProgram,
-    Reduce,
     Region,
     Store,
     loads,
+    with_loads,
 )
 
 MOST_NESTS = 200
@@ -154,28 +152,14 @@ def _embeddings(nest: Nest, host: Nest) -> Iterator[tuple[int, ...]]:
 
 def _together(host: Nest, nest: Nest, places: tuple[int, ...]) -> Nest:
     made: dict[int, Expression] = {}
+
+    def moved(load: Load) -> Load:
+        return Load(_moved(load.address, places, host))
+
     stores = tuple(
-        Store(_moved(store.address, places, host), _within(store.value, places, host, made)) for store in nest.stores
+        Store(_moved(store.address, places, host), with_loads(store.value, moved, made)) for store in nest.stores
     )
     return replace(host, stores=(*host.stores, *stores), classes=(*host.classes, *nest.classes))
-
-
-def _within(expression: Expression, places: tuple[int, ...], host: Nest, made: dict[int, Expression]) -> Expression:
-    """Return an expression in the loops of the host; a shared one stays shared."""
-    if id(expression) not in made:
-        match expression:
-            case Load(address):
-                found: Expression = Load(_moved(address, places, host))
-            case Apply(rule, operands):
-                found = Apply(rule, tuple(_within(each, places, host, made) for each in operands))
-            case Add(terms):
-                found = Add(tuple(_within(each, places, host, made) for each in terms))
-            case Reduce():
-                found = replace(expression, body=_within(expression.body, places, host, made))
-            case _:
-                found = expression
-        made[id(expression)] = found
-    return made[id(expression)]
 
 
 def _moved(address: Address, places: tuple[int, ...], host: Nest) -> Address:

@@ -10,7 +10,6 @@ from chainrule.compiler.nests.nest import (
     Add,
     Apply,
     Expression,
-    Load,
     Nest,
     Reduce,
     Region,
@@ -18,6 +17,7 @@ from chainrule.compiler.nests.nest import (
     block_of,
     loads,
     operations,
+    with_loads,
 )
 
 if TYPE_CHECKING:
@@ -106,19 +106,7 @@ def _below(expression: Expression) -> tuple[Expression, ...]:
 
 def replaced(expression: Expression, known: dict[Address, Expression], made: dict[int, Expression]) -> Expression:
     """Return an expression that takes what is known instead of loading it; a shared one stays shared."""
-    if id(expression) not in made:
-        if isinstance(expression, Load):
-            found = known.get(expression.address, expression)
-        elif isinstance(expression, Apply):
-            found = Apply(expression.rule, tuple(replaced(each, known, made) for each in expression.operands))
-        elif isinstance(expression, Add):
-            found = Add(tuple(replaced(each, known, made) for each in expression.terms))
-        elif isinstance(expression, Reduce):
-            found = replace(expression, body=replaced(expression.body, known, made))
-        else:
-            found = expression
-        made[id(expression)] = found
-    return made[id(expression)]
+    return with_loads(expression, lambda load: known.get(load.address, load), made)
 
 
 def _without_dead(nests: list[Nest], used: set[Block], buffers: list[Buffer]) -> list[Nest]:

@@ -6,7 +6,7 @@ Reductions do not nest. A nest that only copies (of class −1) gives numbers an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from math import prod
 from typing import TYPE_CHECKING, TypeAlias
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from chainrule.compiler.classes import Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -123,6 +123,28 @@ def loads(expression: Expression, around: tuple[Reduce, ...] = ()) -> Iterator[t
             yield from loads(term, around)
     elif isinstance(expression, Reduce):
         yield from loads(expression.body, (*around, expression))
+
+
+def with_loads(expression: Expression, change: Callable[[Load], Expression], made: dict[int, Expression]) -> Expression:
+    """Return an expression with something else in place of its loads.
+
+    Args:
+        expression: what to rewrite.
+        change: gives what stands in place of a load, or the load itself.
+        made: by `id`, what expressions have become so far, so that a shared one stays shared.
+    """
+    if id(expression) not in made:
+        found = expression
+        if isinstance(expression, Load):
+            found = change(expression)
+        elif isinstance(expression, Apply):
+            found = Apply(expression.rule, tuple(with_loads(each, change, made) for each in expression.operands))
+        elif isinstance(expression, Add):
+            found = Add(tuple(with_loads(each, change, made) for each in expression.terms))
+        elif isinstance(expression, Reduce):
+            found = replace(expression, body=with_loads(expression.body, change, made))
+        made[id(expression)] = found
+    return made[id(expression)]
 
 
 def operations(expression: Expression) -> int:
